@@ -1,0 +1,1 @@
+"""Messages about what happened: notices in the bell, deliveries by mail."""

@@ -1,0 +1,1 @@
+"""Proposes, reviews and applies every change to something governed."""

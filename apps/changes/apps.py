@@ -1,0 +1,8 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class ChangesConfig(AppConfig):
+    name = "apps.changes"
+    label = "changes"

@@ -1,0 +1,1 @@
+"""The home page and the frame of every page: reads only."""

@@ -1,0 +1,102 @@
+"""Jobs, the beats of processes, and the base of every other model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Now
+
+from .ids import uuid7
+
+
+class NextNumber(Func):
+    """The next value of a named sequence: people say "run 2041", not a UUID."""
+
+    function = "nextval"
+
+    def __init__(self, sequence: str) -> None:
+        super().__init__(Value(sequence), output_field=models.BigIntegerField())
+
+    def deconstruct(self) -> tuple[str, tuple[str], dict[str, object]]:
+        return "apps.core.models.NextNumber", (self.source_expressions[0].value,), {}
+
+
+class Record(models.Model):
+    """The base of what people see: a time-ordered id and when it was made, by the database's clock."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Job(Record):
+    """Work that somebody waits for. One claim at a time, held by a lease of the database's clock and a fence."""
+
+    QUEUED, CLAIMED, DONE, FAILED, DEAD = "QUEUED", "CLAIMED", "DONE", "FAILED", "DEAD"
+
+    kind = models.CharField(max_length=60)
+    queue = models.CharField(max_length=20)
+    subject = models.CharField(max_length=80, help_text="Soft reference to what it is about, such as run/<id>.")
+    state = models.CharField(max_length=10, default=QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    lease_seconds = models.PositiveIntegerField(default=60)
+    fence = models.PositiveBigIntegerField(default=0)
+    owner = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    run_after = models.DateTimeField(db_default=Now())
+    nudged_at = models.DateTimeField(null=True)
+    backends = models.JSONField(default=list, help_text="Leased database backends: [connection id, pid, started at].")
+    outcome = models.TextField(blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="a_claimed_job_has_an_owner_and_a_lease",
+                condition=~Q(state="CLAIMED") | Q(lease_until__isnull=False) & ~Q(owner=""),
+            ),
+            models.CheckConstraint(name="attempts_are_bounded", condition=Q(attempts__lte=F("max_attempts"))),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="job_waiting", fields=["run_after"], condition=Q(state="QUEUED")),
+            models.Index(name="job_leased", fields=["lease_until"], condition=Q(state="CLAIMED")),
+            models.Index(name="job_subject", fields=["subject", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
+class ProcessBeat(models.Model):
+    """The last sign of life of a process, and whether it can open its keys."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    role = models.CharField(max_length=20)
+    pid = models.IntegerField()
+    locked = models.BooleanField(default=False)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    memory_bytes = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProposalWanted(Record):
+    """A lower app asks for a change that it may not open itself; a task of `changes` turns it into one."""
+
+    kind = models.CharField(max_length=40)
+    team_id = models.UUIDField()
+    subject = models.CharField(max_length=120)
+    title = models.CharField(max_length=200)
+    proposal = models.JSONField()
+    requested_by = models.CharField(max_length=120)
+    taken_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,1 @@
+"""Template tags: the pieces that every page is put together from."""

@@ -1,0 +1,1 @@
+"""The data plane: moves rows under a frozen plan. Plain Python over Arrow; no web framework, ORM or queue."""

@@ -1,0 +1,243 @@
+"""The run plan: the frozen, hashed description of one run. Everything after planning reads only this.
+
+A pipeline's definition, the active policies, the classifications, the live source schema and the destination's
+fingerprint go in (`planner.compile_plan`); a RunPlan comes out. Its hash identifies it in parts, state and manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from .canonical import Json, canonical_hash
+
+FORMAT = 1
+
+Drift = Literal["hold"]
+OnFail = Literal["quarantine", "reject"]
+Severity = Literal["ERROR", "WARN"]
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A table of a connection. Both names are as the database holds them, unquoted."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True)
+class ColumnSchema:
+    """A live column. `type` is PostgreSQL's format_type() text, e.g. `character varying(40)`, `timestamp with time zone`."""
+
+    name: str
+    type: str
+    not_null: bool = False
+    generated: bool = False
+    has_default: bool = False
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A live table: its columns in order, its primary key, and what hangs on it.
+
+    `dependents` are views that read it, `incoming` foreign keys that point at it, `checks` its CHECK constraints as text.
+    `estimated_rows` is the planner statistics' guess and is no part of the schema's hash.
+    """
+
+    ref: TableRef
+    columns: tuple[ColumnSchema, ...]
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    checks: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
+    incoming: tuple[str, ...] = ()
+    estimated_rows: int = 0
+
+    def column(self, name: str) -> ColumnSchema | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+    @cached_property
+    def hash(self) -> str:
+        """Identifies the schema: everything but the estimate."""
+        document = dict(as_json(self))
+        del document["estimated_rows"]
+        return canonical_hash(document)
+
+
+@dataclass(frozen=True)
+class TreatmentSpec:
+    """What happens to one column: a treatment's kind, its parameters, and the implementation's version (`token/1`)."""
+
+    kind: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+    def __str__(self) -> str:
+        inner = ", ".join(f"{name}={_plain(value)}" for name, value in sorted(self.params.items()))
+        return f"{self.kind}({inner})" if inner else self.kind
+
+
+@dataclass(frozen=True)
+class KeyRef:
+    """A treatment key: its domain (one value under one domain gives one token) and its version."""
+
+    domain: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a column is treated as it is. `policy` is empty where no rule was needed; `sentence` is shown to people."""
+
+    sentence: str
+    policy: str = ""
+    policy_version: int = 0
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """One source column on its way. `destination` is empty and `destination_type` too when it is dropped."""
+
+    name: str
+    type: str
+    tags: tuple[str, ...]
+    treatment: TreatmentSpec
+    key: KeyRef | None
+    destination: str
+    destination_type: str
+    why: Why
+
+    @property
+    def dropped(self) -> bool:
+        return not self.destination
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A condition on source values. Kinds and parameters: `quality.rows`. A filter keeps the rows for which it holds."""
+
+    id: str
+    kind: str
+    column: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    on_fail: OnFail = "quarantine"
+
+
+@dataclass(frozen=True)
+class SettleRule:
+    """A condition on the whole set of staged rows, by destination column names.
+
+    `unique`: `columns` of a stream identify a row; of several the one with the lowest row id stays.
+    `references`: `columns` of a stream occur as `to` of stream `target`; NULLs refer to nothing and pass.
+    """
+
+    id: str
+    kind: Literal["unique", "references"]
+    columns: tuple[str, ...]
+    target: str = ""
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutputCheck:
+    """A Great Expectations expectation on a stream's staged rows: the gate. Column names are the destination's."""
+
+    id: str
+    stream: str
+    expectation: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    severity: Severity = "ERROR"
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """One source table to one destination table. `name` is unique in the plan and safe as a file name ([a-z0-9_-])."""
+
+    name: str
+    source: TableRef
+    destination: TableRef
+    mode: Literal["replace"]
+    method: Literal["create", "delete_insert"]
+    columns: tuple[ColumnPlan, ...]
+    filters: tuple[RowRule, ...]
+    row_checks: tuple[RowRule, ...]
+    settle: tuple[SettleRule, ...]
+    drift: Drift
+    source_schema_hash: str
+    destination_fingerprint: str
+    estimated_rows: int = 0
+
+    @property
+    def written(self) -> tuple[ColumnPlan, ...]:
+        """The columns that reach the destination, in order."""
+        return tuple(column for column in self.columns if not column.dropped)
+
+
+@dataclass(frozen=True)
+class PolicyRef:
+    """An active policy version that the plan relies on."""
+
+    slug: str
+    version: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class EndpointRef:
+    """A connection as planned: id and version of the governed definition, and where it stands."""
+
+    connection: str
+    version: int
+    zone: str
+    region: str
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The frozen description of one run."""
+
+    pipeline: str
+    pipeline_version: int
+    team: str
+    source: EndpointRef
+    destination: EndpointRef
+    purpose: str
+    streams: tuple[StreamPlan, ...]
+    output_checks: tuple[OutputCheck, ...]
+    policies: tuple[PolicyRef, ...]
+    consistency: str
+    lane: str
+    code_version: str
+    format: int = FORMAT
+
+    def stream(self, name: str) -> StreamPlan:
+        return next(stream for stream in self.streams if stream.name == name)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON, in hex; estimates of row counts are left out."""
+        document = dict(as_json(self))
+        document["streams"] = [{k: v for k, v in stream.items() if k != "estimated_rows"} for stream in document["streams"]]
+        return canonical_hash(document)
+
+
+def as_json(value: Any) -> Any:
+    """Frozen dataclasses as plain JSON values; tuples become lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: as_json(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value
+
+
+def _plain(value: Json) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""One problem with one subject, however often it fires."""

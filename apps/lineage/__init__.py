@@ -1,0 +1,1 @@
+"""Which destination column came from which source column, through which treatment."""

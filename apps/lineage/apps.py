@@ -1,0 +1,8 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class LineageConfig(AppConfig):
+    name = "apps.lineage"
+    label = "lineage"

@@ -1,0 +1,8 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class PipelinesConfig(AppConfig):
+    name = "apps.pipelines"
+    label = "pipelines"

@@ -1,0 +1,1 @@
+"""Masking policies and their immutable versions."""

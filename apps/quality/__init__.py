@@ -1,0 +1,1 @@
+"""Results of checks, run after run."""

@@ -1,0 +1,1 @@
+"""Starts, plans, carries out and concludes runs."""

@@ -1,0 +1,1 @@
+"""Connections, their datasets and columns, and what each column is classified as."""

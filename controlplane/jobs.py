@@ -1,0 +1,17 @@
+"""Every kind of job: who runs it, for how long a lease holds, and how often it is tried."""
+
+from __future__ import annotations
+
+from apps.core.jobkinds import JobKind
+
+JOBS: dict[str, JobKind] = {
+    "connection.test": JobKind("apps.sources.tasks.test", queue="extract", lease_seconds=60),
+    "connection.test_write": JobKind("apps.sources.tasks.test", queue="publish", lease_seconds=60),
+    "connection.discover": JobKind("apps.sources.tasks.discover", queue="extract", lease_seconds=120),
+    "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
+    "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
+    "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
+    "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
+    "alert.deliver": JobKind("apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5),
+    "account.mail": JobKind("apps.accounts.tasks.mail", queue="general", lease_seconds=60, attempts=5),
+}
