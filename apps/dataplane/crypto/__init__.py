@@ -1,0 +1,1 @@
+"""Keys and ciphers of the data plane: wrapping, sealing, signing, a column's MAC, and quarantined rows."""
