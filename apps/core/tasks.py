@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from celery import shared_task
-from django.db import close_old_connections
 
 from . import jobs
 
@@ -17,8 +16,4 @@ def run_job(job: str) -> None:
         UUID(str(job))
     except ValueError:
         return
-    close_old_connections()
-    try:
-        jobs.work(str(job))
-    finally:
-        close_old_connections()
+    jobs.work(str(job))

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL("CREATE SEQUENCE change_number", "DROP SEQUENCE change_number"),
         migrations.CreateModel(
             name="Change",
             fields=[
@@ -174,4 +175,5 @@ class Migration(migrations.Migration):
                 name="nobody_approves_their_own_change",
             ),
         ),
+        migrations.RunSQL("ALTER SEQUENCE change_number OWNED BY changes_change.number", migrations.RunSQL.noop),
     ]

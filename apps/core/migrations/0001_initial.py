@@ -11,10 +11,6 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        migrations.RunSQL(
-            "CREATE SEQUENCE run_number; CREATE SEQUENCE change_number; CREATE SEQUENCE incident_number;",
-            "DROP SEQUENCE run_number; DROP SEQUENCE change_number; DROP SEQUENCE incident_number;",
-        ),
         migrations.CreateModel(
             name="ProcessBeat",
             fields=[

@@ -13,6 +13,7 @@ from zlib import crc32
 
 from django import template
 from django.template.loader import render_to_string
+from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -94,6 +95,14 @@ def theme(context: Context) -> str:
     request = context.get("request")
     chosen = request.COOKIES.get("lockgate_theme", "") if request else ""
     return chosen if chosen in ("light", "dark") else "auto"
+
+
+@register.simple_tag(takes_context=True)
+def again(context: Context, name: str) -> str:
+    """What another block of this page says: the h1 repeats the title."""
+    blocks = context.render_context.get(BLOCK_CONTEXT_KEY)
+    block = blocks.get_block(name) if blocks else None
+    return block.render(context) if block else ""
 
 
 @register.inclusion_tag("components/kpi.html")

@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL("CREATE SEQUENCE incident_number", "DROP SEQUENCE incident_number"),
         migrations.CreateModel(
             name="Incident",
             fields=[
@@ -99,4 +100,5 @@ class Migration(migrations.Migration):
                 name="one_open_incident_per_problem",
             ),
         ),
+        migrations.RunSQL("ALTER SEQUENCE incident_number OWNED BY incidents_incident.number", migrations.RunSQL.noop),
     ]

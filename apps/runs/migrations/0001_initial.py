@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL("CREATE SEQUENCE run_number", "DROP SEQUENCE run_number"),
         migrations.CreateModel(
             name="Manifest",
             fields=[
@@ -283,4 +284,5 @@ class Migration(migrations.Migration):
             model_name="step",
             constraint=models.UniqueConstraint(fields=("run", "name"), name="one_step_per_name"),
         ),
+        migrations.RunSQL("ALTER SEQUENCE run_number OWNED BY runs_run.number", migrations.RunSQL.noop),
     ]

@@ -1,0 +1,150 @@
+"""What each database role may do with each table: the one list; what is not in it is not allowed.
+
+Governed tables (connections, classifications, policies, pipelines, memberships) are written by the applier alone. Nobody
+may update or delete an audit event; only the notary numbers one. The web process reads the public half of keys only.
+"""
+
+from __future__ import annotations
+
+Grants = dict[str, str]
+
+READ, ADD, KEEP = "SELECT", "SELECT INSERT", "SELECT INSERT UPDATE"
+PUBLIC_KEYS = "SELECT(id, created_at, holder, purpose, domain, version, state, public)"
+PEOPLE = "SELECT(id, created_at, email, name, time_zone, is_active, is_service, deactivated_at)"
+
+_COMMON: Grants = {
+    "django_migrations": READ,
+    "django_content_type": READ,
+    "core_processbeat": KEEP,
+    "audit_event": ADD,
+    "audit_eventdetail": ADD,
+}
+_GOVERNED = (
+    "sources_connection",
+    "sources_connectionversion",
+    "sources_classification",
+    "policies_policy",
+    "policies_policyversion",
+    "pipelines_pipeline",
+    "pipelines_pipelineversion",
+    "accounts_team",
+    "accounts_membership",
+)
+_READS_DOMAIN: Grants = {
+    "accounts_user": PEOPLE,
+    "accounts_organisation": READ,
+    "accounts_team": READ,
+    "accounts_membership": READ,
+    "keys_key": PUBLIC_KEYS,
+    "sources_*": READ,
+    "policies_*": READ,
+    "pipelines_*": READ,
+    "runs_*": READ,
+    "quality_checkresult": READ,
+    "lineage_edge": READ,
+}
+_TELLS: Grants = {
+    "core_job": KEEP,
+    "incidents_incident": KEEP,
+    "incidents_incidententry": ADD,
+    "alerts_notice": ADD,
+    "alerts_delivery": ADD,
+}
+_RUNS: Grants = {
+    "runs_run": "SELECT UPDATE",
+    "runs_step": "SELECT UPDATE",
+    "runs_logline": ADD,
+    "quality_checkresult": KEEP,
+    "core_proposalwanted": ADD,
+}
+
+GRANTS: dict[str, Grants] = {
+    "web": {
+        **_COMMON,
+        **_READS_DOMAIN,
+        "django_session": "SELECT INSERT UPDATE DELETE",
+        "axes_*": "SELECT INSERT UPDATE DELETE",
+        "accounts_user": KEEP,
+        "accounts_organisation": "SELECT INSERT",
+        "accounts_membership": "SELECT UPDATE(revoked_at, revoked_by)",
+        "accounts_apitoken": KEEP,
+        "core_job": ADD,
+        "audit_sequenced": READ,
+        "alerts_notice": KEEP,
+        "alerts_delivery": ADD,
+        "sources_connectiontest": ADD,
+        "sources_discovery": ADD,
+        "pipelines_pipeline": "SELECT UPDATE(paused_at, next_due_at)",
+        "runs_run": "SELECT INSERT UPDATE(state, sentence, remedy, ended_at)",
+        "runs_step": ADD,
+        "runs_logline": ADD,
+        "incidents_incident": "SELECT UPDATE",
+        "incidents_incidententry": ADD,
+        "changes_change": KEEP,
+        "changes_participant": KEEP,
+        "changes_comment": ADD,
+    },
+    "worker": {
+        **_COMMON,
+        **_READS_DOMAIN,
+        **_TELLS,
+        **_RUNS,
+        "keys_key": KEEP,
+        "sources_dataset": KEEP,
+        "sources_column": KEEP,
+        "sources_discovery": "SELECT UPDATE",
+        "sources_connectiontest": "SELECT UPDATE",
+        "runs_part": ADD,
+        "runs_quarantine": KEEP,
+    },
+    "gate": {**_COMMON, **_READS_DOMAIN, **_TELLS, **_RUNS},
+    "publisher": {
+        **_COMMON,
+        **_READS_DOMAIN,
+        **_TELLS,
+        **_RUNS,
+        "keys_key": KEEP,
+        "sources_connectiontest": "SELECT UPDATE",
+        "runs_fingerprint": KEEP,
+        "runs_manifest": ADD,
+        "lineage_edge": KEEP,
+    },
+    "general": {
+        **_COMMON,
+        "core_job": KEEP,
+        "accounts_user": READ,
+        "accounts_organisation": READ,
+        "alerts_delivery": "SELECT UPDATE",
+        "keys_key": KEEP,
+    },
+    "scheduler": {
+        **_COMMON,
+        **_READS_DOMAIN,
+        **_TELLS,
+        "pipelines_pipeline": "SELECT UPDATE(next_due_at)",
+        "runs_run": KEEP,
+        "runs_step": KEEP,
+        "runs_logline": ADD,
+        "changes_change": "SELECT UPDATE(state, outcome, decided_at)",
+        "core_proposalwanted": "SELECT UPDATE",
+    },
+    "applier": {
+        **_COMMON,
+        **_READS_DOMAIN,
+        **dict.fromkeys(_GOVERNED, KEEP),
+        "accounts_user": KEEP,
+        "accounts_organisation": "SELECT INSERT UPDATE",
+        "core_job": ADD,
+        "alerts_notice": ADD,
+        "alerts_delivery": ADD,
+        "changes_change": "SELECT UPDATE",
+        "changes_participant": READ,
+    },
+    "notary": {
+        **_COMMON,
+        "audit_sequenced": ADD,
+        "keys_key": KEEP,
+        "runs_manifest": READ,
+        "runs_manifestsignature": ADD,
+    },
+}
