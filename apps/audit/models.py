@@ -49,7 +49,7 @@ class EventDetail(models.Model):
 class Sequenced(models.Model):
     """An event's place in the chain. Written by the notary alone.
 
-    `chain_hash` is SHA-256 of the previous chain hash and this event's hash, both as 32 bytes; before the first it is zeros.
+    `chain_hash` is SHA-256 of the previous chain hash and this event's hash, both as 32 bytes; before the first: zeros.
     """
 
     number = models.PositiveBigIntegerField(primary_key=True)
