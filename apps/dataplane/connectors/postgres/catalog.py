@@ -38,7 +38,7 @@ READABLE = (
 NAMED = (
     RELATIONS
     + """
-  JOIN pg_catalog.unnest(%s::text[], %s::text[]) AS wanted(schema, name)
+  JOIN unnest(%s::text[], %s::text[]) AS wanted(schema, name)
     ON wanted.schema = n.nspname AND wanted.name = c.relname
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """

@@ -168,12 +168,13 @@ class Publisher:
         target = sql.SQL("{} ({})").format(_name(ref), sql.SQL(", ").join(map(sql.Identifier, columns)))
         feed = _Feed(batches, columns)
         try:
-            with self._open.cursor() as cursor, cursor.copy(_copy_from(target)) as copy:
-                for piece in feed:
-                    copy.write(piece)
+            with self._open.cursor() as cursor:
+                with cursor.copy(_copy_from(target)) as copy:
+                    for piece in feed:
+                        copy.write(piece)
+                return feed.rows, cursor.rowcount
         except _BrokenOff:
-            feed.raise_failure()
-        return feed.rows, cursor.rowcount
+            raise feed.failure from None
 
     def _require_table(self, ref: TableRef) -> None:
         row = self._open.execute(KIND, (_text(self._open, ref),)).fetchone()
@@ -215,23 +216,20 @@ class _Feed:
     def __init__(self, batches: Iterator[pa.RecordBatch], columns: Sequence[str]) -> None:
         self._batches = batches
         self._columns = list(columns)
-        self._failure: BaseException | None = None
+        self.failure: BaseException = _BrokenOff()
         self.rows = 0
 
     def __iter__(self) -> Iterator[memoryview]:
         try:
             for batch in self._batches:
-                yield from map(memoryview, written(batch.select(self._columns)))
+                for piece in written(batch.select(self._columns)):
+                    yield memoryview(piece)
                 self.rows += batch.num_rows
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._failure = error
+            self.failure = error
             raise _BrokenOff from None
-
-    def raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure from None
 
 
 def _require_fence(state: PublishedState | None, fence: int) -> None:

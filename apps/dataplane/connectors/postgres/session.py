@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,12 +88,11 @@ def begin(connection: Connection, *, snapshot: bool, unhurried: bool = False) ->
         fix(connection, {"transaction_timeout": "0"})
 
 
-def fix(connection: Connection, values: Mapping[str, str]) -> None:
+def fix(connection: Connection, values: dict[str, str]) -> None:
     """Sets parameters until the end of the transaction: no pooler can lose or leak them."""
     connection.execute(
-        "SELECT pg_catalog.set_config(name, value, true)"
-        " FROM pg_catalog.unnest(%s::text[], %s::text[]) AS s(name, value)",
-        (list(values), list(values.values())),
+        "SELECT pg_catalog.set_config(key, value, true) FROM pg_catalog.json_each_text(%s::json)",
+        (json.dumps(values),),
     )
 
 
