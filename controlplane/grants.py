@@ -10,7 +10,7 @@ Grants = dict[str, str]
 
 READ, ADD, KEEP = "SELECT", "SELECT INSERT", "SELECT INSERT UPDATE"
 PUBLIC_KEYS = "SELECT(id, created_at, holder, purpose, domain, version, state, public)"
-PEOPLE = "SELECT(id, created_at, email, name, time_zone, is_active, is_service, deactivated_at)"
+PEOPLE = "SELECT(id, created_at, email, name, time_zone, is_active, is_service, activated_at, deactivated_at)"
 
 _COMMON: Grants = {
     "django_migrations": READ,
@@ -69,6 +69,7 @@ GRANTS: dict[str, Grants] = {
         "accounts_membership": "SELECT UPDATE(revoked_at, revoked_by)",
         "accounts_apitoken": KEEP,
         "core_job": ADD,
+        "core_answered": KEEP,
         "audit_sequenced": READ,
         "alerts_notice": KEEP,
         "alerts_delivery": ADD,

@@ -19,7 +19,7 @@ class Users(BaseUserManager["User"]):
     """Finds people by e-mail address, whatever its case."""
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        return self.get(email__iexact=username or "")
 
 
 class User(AbstractBaseUser):
@@ -32,6 +32,7 @@ class User(AbstractBaseUser):
     time_zone = models.CharField(max_length=60, default="UTC")
     is_active = models.BooleanField(default=True)
     is_service = models.BooleanField(default=False)
+    activated_at = models.DateTimeField(null=True, help_text="When an invitation was accepted; null: active from the start.")
     deactivated_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Users] = Users()  # type: ignore[assignment]
@@ -101,6 +102,7 @@ class Membership(Record):
 class ApiToken(AbstractAuthToken):
     """A program's key to the API: hashed, expiring, limited to scopes; it acts as its owner."""
 
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False, help_text="Names it without a piece of it.")
     name = models.CharField(max_length=80)
     scopes = ArrayField(models.CharField(max_length=10))
     last_used_at = models.DateTimeField(null=True)

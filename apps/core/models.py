@@ -100,3 +100,19 @@ class ProposalWanted(Record):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Answered(Record):
+    """The answer that a program got for an Idempotency-Key, so that asking twice acts once."""
+
+    actor_id = models.CharField(max_length=60)
+    key = models.CharField(max_length=128)
+    request_hash = models.CharField(max_length=64, help_text="Of verb, path and body: a key is for one request alone.")
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="one_answer_per_key", fields=["actor_id", "key"])]
+
+    def __str__(self) -> str:
+        return self.key

@@ -54,6 +54,12 @@ class Migration(migrations.Migration):
                 ("time_zone", models.CharField(default="UTC", max_length=60)),
                 ("is_active", models.BooleanField(default=True)),
                 ("is_service", models.BooleanField(default=False)),
+                (
+                    "activated_at",
+                    models.DateTimeField(
+                        help_text="When an invitation was accepted; null: active from the start.", null=True
+                    ),
+                ),
                 ("deactivated_at", models.DateTimeField(null=True)),
             ],
             options={
@@ -83,6 +89,15 @@ class Migration(migrations.Migration):
                 ("token_key", models.CharField(db_index=True, max_length=25)),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 ("expiry", models.DateTimeField(blank=True, null=True)),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=apps.core.ids.uuid7,
+                        editable=False,
+                        help_text="Names it without a piece of it.",
+                        unique=True,
+                    ),
+                ),
                 ("name", models.CharField(max_length=80)),
                 (
                     "scopes",

@@ -47,6 +47,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Answered",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("actor_id", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=128)),
+                (
+                    "request_hash",
+                    models.CharField(
+                        help_text="Of verb, path and body: a key is for one request alone.", max_length=64
+                    ),
+                ),
+                ("status", models.PositiveSmallIntegerField(default=0)),
+                ("body", models.JSONField(null=True)),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("actor_id", "key"), name="one_answer_per_key")],
+            },
+        ),
+        migrations.CreateModel(
             name="Job",
             fields=[
                 (
