@@ -12,8 +12,8 @@ from apps.core.models import Record
 class Key(Record):
     """One version of a key. `holder` is the process class whose KEK wraps it: extract, publish, general or notary.
 
-    Purposes: `treatment` (32 bytes, by domain), `quarantine` (32 bytes), `parts` and `notary` (Ed25519), `credentials` (X25519).
-    `public` is empty for symmetric keys.
+    Purposes: `treatment` (32 bytes, by domain), `quarantine` (32 bytes), `parts` and `notary` (Ed25519), `credentials`
+    (X25519). `public` is empty for symmetric keys.
     """
 
     ACTIVE, RETIRED, DESTROYED = "ACTIVE", "RETIRED", "DESTROYED"

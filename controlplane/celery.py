@@ -1,0 +1,84 @@
+"""The Celery application: messages are mere nudges, PostgreSQL holds the truth about every job."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_init, worker_ready, worker_shutdown
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+app = Celery("lockgate")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["apps.core"])
+
+log = logging.getLogger("lockgate.worker")
+# Slow to import, so a prefork worker does it once, before it forks.
+BEFORE_FORK = {"gate": ("apps.dataplane.quality.gate",)}
+NAME_OF_ROLE = {"worker": "extract", "publisher": "publish"}
+
+
+class Keys:
+    """Whether this worker has opened its keys; asked at each beat until it has, so a key that is restored is found."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self.said = ""
+
+    def locked(self) -> bool:
+        from apps.dataplane.errors import Locked
+        from apps.keys import services as keys
+
+        if not self.open:
+            try:
+                keys.unlock()
+                self.open = True
+            except Locked as error:
+                self._say(f"locked: {error.sentence} {error.remedy}")
+        return not self.open
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self.said:
+            log.error(sentence)
+        self.said = sentence
+
+
+_keys = Keys()
+_state: dict[str, Any] = {}
+
+
+@worker_init.connect
+def prepare(**_: Any) -> None:
+    """Make the keys that this class of worker lacks; without its key the worker lives on, locked."""
+    from django.conf import settings
+    from django.db import DatabaseError, connection
+
+    for module in BEFORE_FORK.get(settings.LOCKGATE.role, ()):
+        importlib.import_module(module)
+    try:
+        _keys.locked()
+    except DatabaseError:
+        log.warning("the database does not answer yet; the first beat tries again")
+    # A connection that is open at the fork would be shared with the children.
+    connection.close()
+
+
+@worker_ready.connect
+def begin(**_: Any) -> None:
+    """Give signs of life from here on."""
+    from django.conf import settings
+
+    from apps.core import beats
+
+    role = settings.LOCKGATE.role
+    _state["beats"] = beats.start(NAME_OF_ROLE.get(role, role), role=role, locked=_keys.locked)
+
+
+@worker_shutdown.connect
+def end(**_: Any) -> None:
+    if "beats" in _state:
+        _state["beats"].set()
