@@ -32,7 +32,9 @@ class User(AbstractBaseUser):
     time_zone = models.CharField(max_length=60, default="UTC")
     is_active = models.BooleanField(default=True)
     is_service = models.BooleanField(default=False)
-    activated_at = models.DateTimeField(null=True, help_text="When an invitation was accepted; null: active from the start.")
+    activated_at = models.DateTimeField(
+        null=True, help_text="When an invitation was accepted; null: active from the start."
+    )
     deactivated_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Users] = Users()  # type: ignore[assignment]
@@ -85,7 +87,9 @@ class Membership(Record):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="a_role_is_held_once", fields=["user", "team", "role"], condition=Q(revoked_at__isnull=True),
+                name="a_role_is_held_once",
+                fields=["user", "team", "role"],
+                condition=Q(revoked_at__isnull=True),
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
@@ -102,7 +106,9 @@ class Membership(Record):
 class ApiToken(AbstractAuthToken):
     """A program's key to the API: hashed, expiring, limited to scopes; it acts as its owner."""
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False, help_text="Names it without a piece of it.")
+    public_id = models.UUIDField(
+        default=uuid7, unique=True, editable=False, help_text="Names it without a piece of it."
+    )
     name = models.CharField(max_length=80)
     scopes = ArrayField(models.CharField(max_length=10))
     last_used_at = models.DateTimeField(null=True)

@@ -200,6 +200,12 @@ def _token(row: ApiToken) -> Token:
     return Token(row.public_id, row.name, tuple(row.scopes), row.created, row.expiry, row.last_used_at, state)
 
 
+def live_token(digest: str) -> ApiToken | None:
+    """The token with this hash, with its owner, unless it has ended."""
+    alive = ApiToken.objects.filter(digest=digest, revoked_at=None, expiry__gt=now())
+    return alive.select_related("user").first()
+
+
 def profile(actor: Actor) -> User:
     """The actor's own account."""
     user = User.objects.filter(id=actor.id).first() if actor.kind != "system" else None
