@@ -20,7 +20,10 @@ from .models import Membership, Organisation, Team, User
 
 
 def apply(*, proposal: Mapping[str, Any], target: str, base_version: int, change: str) -> str:
-    """Give the person exactly the proposed roles; who is new is invited. Returns `person/<id>`. Conflict: the base moved."""
+    """Give the person exactly the proposed roles; who is new is invited. Returns `person/<id>`.
+
+    Raises Conflict when the roles have moved since the proposal was written.
+    """
     applier = system("applier")
     with transaction.atomic():
         user = _person(proposal, target)
@@ -36,7 +39,7 @@ def apply(*, proposal: Mapping[str, Any], target: str, base_version: int, change
 
 
 def close_founding() -> bool:
-    """Close founding for ever if two reviewers have been active at one time; whether it closed just now. Cheap to repeat."""
+    """Close founding for ever if two reviewers were ever active at one time; whether it closed just now."""
     if not Organisation.objects.filter(founding_closed_at=None).exists() or selectors.founding_open():
         return False
     with transaction.atomic():

@@ -14,7 +14,7 @@ from . import selectors, services
 
 
 class TokenActor(TokenAuthentication):
-    """`Authorization: Bearer lg_…`. Sets `request.actor`; expired and revoked tokens and inactive people are turned away."""
+    """`Authorization: Bearer lg_…`. Sets `request.actor`; ended tokens and inactive people are turned away."""
 
     def authenticate(self, request: Request):  # type: ignore[no-untyped-def]
         found = super().authenticate(request)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urljoin
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -21,7 +21,7 @@ class _Reset(PasswordResetTokenGenerator):
 
     key_salt = "lockgate.accounts.reset"
 
-    def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{user.is_active}"
 
 
@@ -44,12 +44,12 @@ def reset(user: User) -> str:
     return _address("accounts:reset", user, RESET)
 
 
-def person_id(uid: str) -> UUID | None:
-    """The person that the first part of a link names; None when it is none of ours."""
+def person_id(uid: str) -> UUID:
+    """The person that the first part of a link names; nobody's id when it is none of ours."""
     try:
         return UUID(bytes=urlsafe_base64_decode(uid))
     except ValueError:
-        return None
+        return UUID(int=0)
 
 
 def _address(view: str, user: User, generator: _Reset) -> str:

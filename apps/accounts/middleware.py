@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -18,7 +19,7 @@ class CurrentActor(LoginRequiredMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         request.actor = actor_of(request.user, request_id=getattr(request, "id", ""))  # type: ignore[attr-defined]
         # Activated anew for each request and left on at its end: a live stream is rendered after the answer began.
-        timezone.activate(_zone(request.user.time_zone) if isinstance(request.user, User) else timezone.utc)
+        timezone.activate(_zone(request.user.time_zone) if isinstance(request.user, User) else UTC)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""What a change of kind `membership` says: a person and all the roles they shall hold in one team and the organisation."""
+"""What a change of kind `membership` says: a person, and all roles to hold in one team and in the organisation."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _check_new_team(slug: str, name: str) -> None:
         validate_slug(slug)
     except ValidationError as error:
         raise Invalid(_("A team's short name has letters, digits and hyphens."), field="team") from error
-    if not name or len(slug) > 40 or Team.objects.filter(slug=slug).exists():
+    if not name or len(slug) > 40 or slug == "new" or Team.objects.filter(slug=slug).exists():
         raise Invalid(
             _("There is no team %(team)s.") % {"team": slug}, remedy=_("Give a new team a name."), field="team"
         )
@@ -105,7 +105,7 @@ def _roles(proposal: Mapping[str, Any], name: str, known: Sequence[str]) -> list
 
 
 def target(proposal: Mapping[str, Any], *, team_id: object = None) -> str:
-    """`membership/<team>/<person>`; for a person who is new, their address stays out of it: `membership/new/<team>/<hash>`."""
+    """`membership/<team>/<person>`, or `membership/new/<team>/<hash>`: an address does not belong into a reference."""
     team, email = proposal["team"] or NO_TEAM, proposal["email"]
     user = User.objects.filter(email__iexact=email).only("id").first()
     if user:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -129,17 +130,17 @@ class Person:
     past: tuple[Held, ...] = ()
 
 
-def people(actor: Actor, *, q: str = "", cursor: str = "", size: int = 50) -> Page[Person]:  # type: ignore[type-var]
+def people(actor: Actor, *, q: str = "", cursor: str = "", size: int = 50) -> Page[Any]:
     """Everybody with the roles they hold now, newest first."""
     access.require(actor, "people.view")
     rows = User.objects.filter(is_service=False).prefetch_related(_memberships(Q(revoked_at=None)))
     if q:
         rows = rows.filter(Q(name__icontains=q) | Q(email__icontains=q))
     found = page(rows, cursor=cursor, size=size)
-    return Page([_person(user) for user in found.rows], older=found.older, newer=found.newer)
+    return Page([_person(user) for user in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
 
 
-def person(actor: Actor, person_id: object) -> Person:
+def person(actor: Actor, person_id: UUID) -> Person:
     """One person with every role ever held."""
     access.require(actor, "people.view")
     user = User.objects.filter(id=person_id).prefetch_related(_memberships(Q())).first()
@@ -148,7 +149,7 @@ def person(actor: Actor, person_id: object) -> Person:
     return _person(user)
 
 
-def _memberships(which: Q) -> Prefetch:
+def _memberships(which: Q) -> Prefetch[Any]:
     rows = Membership.objects.filter(which).select_related("team").order_by("team__name", "role", "id")
     return Prefetch("memberships", queryset=rows)
 

@@ -186,7 +186,7 @@ def request_reset(*, email: str, request_id: str = "") -> None:
         jobs.enqueue("account.mail", subject=f"reset/{user.id}")
 
 
-def reset_password(*, person_id: UUID | None, token: str, password: str, request_id: str = "") -> User:
+def reset_password(*, person_id: UUID, token: str, password: str, request_id: str = "") -> User:
     """Set a new password by a mailed link, which dies with it."""
     with transaction.atomic():
         user = User.objects.select_for_update().filter(id=person_id, is_active=True).first()
@@ -198,7 +198,7 @@ def reset_password(*, person_id: UUID | None, token: str, password: str, request
 
 
 def accept_invitation(
-    *, person_id: UUID | None, token: str, name: str, password: str, time_zone: str, request_id: str = ""
+    *, person_id: UUID, token: str, name: str, password: str, time_zone: str, request_id: str = ""
 ) -> User:
     """An invited person joins: from now on their roles count."""
     with transaction.atomic():
@@ -212,7 +212,7 @@ def accept_invitation(
     return user
 
 
-def link_holds(*, kind: Literal["invitation", "reset"], person_id: UUID | None, token: str) -> bool:
+def link_holds(*, kind: Literal["invitation", "reset"], person_id: UUID, token: str) -> bool:
     """Whether a mailed link still lets its holder in."""
     if kind == "invitation":
         user = User.objects.filter(_invited(), id=person_id).first()

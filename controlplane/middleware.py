@@ -1,0 +1,23 @@
+"""Turns the error tree into pages, partials and problem documents; a bug is not caught here."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
+
+from apps.dataplane.errors import LockgateError
+
+from . import pages, problems
+from .denials import record_denial
+
+
+class Failures(MiddlewareMixin):
+    """An expected failure that no view has shown becomes an answer with its sentence and remedy."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, LockgateError):
+            return None
+        record_denial(request, exception)
+        if request.path.startswith("/api/"):
+            return problems.answer(request, exception)
+        return pages.failure(request, exception)
