@@ -5,9 +5,15 @@ from __future__ import annotations
 from apps.core.jobkinds import JobKind
 
 JOBS: dict[str, JobKind] = {
-    "connection.test": JobKind("apps.sources.tasks.test", queue="extract", lease_seconds=60),
-    "connection.test_write": JobKind("apps.sources.tasks.test", queue="publish", lease_seconds=60),
-    "connection.discover": JobKind("apps.sources.tasks.discover", queue="extract", lease_seconds=120),
+    "connection.test": JobKind(
+        "apps.sources.tasks.test", queue="extract", lease_seconds=60, on_dead="apps.sources.tasks.test_dead"
+    ),
+    "connection.test_write": JobKind(
+        "apps.sources.tasks.test", queue="publish", lease_seconds=60, on_dead="apps.sources.tasks.test_dead"
+    ),
+    "connection.discover": JobKind(
+        "apps.sources.tasks.discover", queue="extract", lease_seconds=120, on_dead="apps.sources.tasks.discover_dead"
+    ),
     "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
     "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
     "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=30, on_dead="apps.runs.tasks.dead"),

@@ -47,17 +47,25 @@ class ConnectionVersion(Record):
 
 
 class ConnectionTest(Record):
-    """A stepwise test of a connection (or of one that is only proposed), run by the worker that holds the credential."""
+    """A stepwise test of a proposed (or the active) definition, run by the worker that holds the credential.
+
+    The read and the write credential are tested by different workers: two rows that share a `batch`.
+    """
 
     RUNNING, PASSED, FAILED = "RUNNING", "PASSED", "FAILED"
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="connection_tests")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, null=True, related_name="tests")
+    batch = models.UUIDField()
     purpose = models.CharField(max_length=10)
-    definition = models.JSONField(help_text="The definition tested, with sealed credentials.")
+    proposal = models.JSONField(help_text="The proposal tested: {slug, name, kind, definition}, credentials sealed.")
     state = models.CharField(max_length=10, default=RUNNING)
-    steps = models.JSONField(default=list)
+    steps = models.JSONField(default=list, help_text="[{step, ok, sentence, field, remedy, milliseconds}]")
     ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="one_test_per_purpose", fields=["batch", "purpose"])]
+        indexes: ClassVar = [models.Index(name="test_of_connection", fields=["connection", "id"])]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.state}"
@@ -75,6 +83,9 @@ class Discovery(Record):
     datasets = models.PositiveIntegerField(default=0)
     columns = models.PositiveIntegerField(default=0)
     ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="discovery_of_connection", fields=["connection", "id"])]
 
     def __str__(self) -> str:
         return f"{self.connection_id} {self.state}"
@@ -100,7 +111,7 @@ class Dataset(Record):
 
 
 class Column(Record):
-    """A column of a dataset, as last discovered."""
+    """A column of a dataset, as last discovered. One that went and came back is a new row: nobody has classified it."""
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="columns")
     name = models.CharField(max_length=63)
@@ -113,7 +124,11 @@ class Column(Record):
     suggested_by = models.CharField(max_length=60, blank=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(name="column_name", fields=["dataset", "name"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="column_name", fields=["dataset", "name"], condition=models.Q(gone_at__isnull=True)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -51,10 +51,19 @@ class Migration(migrations.Migration):
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
                 ),
+                ("batch", models.UUIDField()),
                 ("purpose", models.CharField(max_length=10)),
-                ("definition", models.JSONField(help_text="The definition tested, with sealed credentials.")),
+                (
+                    "proposal",
+                    models.JSONField(
+                        help_text="The proposal tested: {slug, name, kind, definition}, credentials sealed."
+                    ),
+                ),
                 ("state", models.CharField(default="RUNNING", max_length=10)),
-                ("steps", models.JSONField(default=list)),
+                (
+                    "steps",
+                    models.JSONField(default=list, help_text="[{step, ok, sentence, field, remedy, milliseconds}]"),
+                ),
                 ("ended_at", models.DateTimeField(null=True)),
                 (
                     "connection",
@@ -72,9 +81,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "abstract": False,
-            },
         ),
         migrations.CreateModel(
             name="ConnectionVersion",
@@ -186,9 +192,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "abstract": False,
-            },
         ),
         migrations.CreateModel(
             name="Classification",
@@ -223,6 +226,14 @@ class Migration(migrations.Migration):
             model_name="connection",
             constraint=models.UniqueConstraint(fields=("team", "slug"), name="connection_slug"),
         ),
+        migrations.AddIndex(
+            model_name="connectiontest",
+            index=models.Index(fields=["connection", "id"], name="test_of_connection"),
+        ),
+        migrations.AddConstraint(
+            model_name="connectiontest",
+            constraint=models.UniqueConstraint(fields=("batch", "purpose"), name="one_test_per_purpose"),
+        ),
         migrations.AddConstraint(
             model_name="connectionversion",
             constraint=models.UniqueConstraint(fields=("connection", "number"), name="connection_version"),
@@ -233,6 +244,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="column",
-            constraint=models.UniqueConstraint(fields=("dataset", "name"), name="column_name"),
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("gone_at__isnull", True)), fields=("dataset", "name"), name="column_name"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="discovery",
+            index=models.Index(fields=["connection", "id"], name="discovery_of_connection"),
         ),
     ]

@@ -1,0 +1,212 @@
+"""What a connection's definition says, as frozen values: where it leads, where it stands, and its sealed credentials."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from apps.dataplane.canonical import canonical_bytes
+from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
+from apps.dataplane.errors import Invalid, Locked
+from apps.dataplane.plan import ColumnSchema, TableRef, TableSchema
+from apps.dataplane.policy import ZONES
+
+FORMAT = 1
+KINDS = ("postgresql",)
+Purpose = Literal["read", "write"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,58}[a-z0-9])?")
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LONGEST_SEALED = 4096
+
+
+@dataclass(frozen=True)
+class SealedCredential:
+    """A user name, and its password sealed to version `key` of the worker class's key; nobody here can open it."""
+
+    user: str
+    sealed: str = field(repr=False)
+    key: int
+
+    @property
+    def raw(self) -> bytes:
+        return base64.b64decode(self.sealed)
+
+    @property
+    def mark(self) -> str:
+        """Eight hex digits that tell one sealed password from another; sealing is random, so they say nothing of it."""
+        return hashlib.sha256(self.raw).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class ConnectionDefinition:
+    """The governed content of one connection version. `credentials` holds one entry for each purpose that it serves."""
+
+    settings: PostgresSettings
+    zone: str
+    region: str
+    credentials: Mapping[Purpose, SealedCredential]
+
+    def as_document(self) -> dict[str, Any]:
+        """The canonical JSON form; `parse` of it gives an equal definition."""
+        settings = self.settings
+        held = {purpose: self.credentials.get(purpose) for purpose in PURPOSES}
+        return {
+            "format": FORMAT,
+            "settings": {
+                "host": settings.host,
+                "port": settings.port,
+                "database": settings.database,
+                "sslmode": settings.sslmode,
+            },
+            "zone": self.zone,
+            "region": self.region,
+            "credentials": {
+                purpose: {"user": one.user, "sealed": one.sealed, "key": one.key} if one else None
+                for purpose, one in held.items()
+            },
+        }
+
+
+def parse(document: Mapping[str, Any]) -> ConnectionDefinition:
+    """Raises Invalid naming the form field."""
+    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+        raise Invalid(f"A connection's definition is an object of format {FORMAT}.", field="definition")
+    _only(document, ("format", "settings", "zone", "region", "credentials"))
+    settings = document.get("settings")
+    if not isinstance(settings, Mapping):
+        raise Invalid("The settings of the connection are missing.", field="host")
+    return ConnectionDefinition(
+        settings=PostgresSettings.from_json(settings),
+        zone=_zone(document.get("zone")),
+        region=_region(document.get("region", "")),
+        credentials=_credentials(document.get("credentials")),
+    )
+
+
+def proposal(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The canonical `{slug, name, kind, definition}` of a connection. Raises Invalid naming the form field."""
+    if not isinstance(document, Mapping):
+        raise Invalid("A connection is an object of slug, name, kind and definition.")
+    _only(document, ("slug", "name", "kind", "definition"))
+    if document.get("kind") not in KINDS:
+        raise Invalid("This kind of connection is unknown.", field="kind", remedy=f"Choose one of {', '.join(KINDS)}.")
+    return {
+        "slug": slug(document.get("slug")),
+        "name": name(document.get("name")),
+        "kind": document["kind"],
+        "definition": parse(document.get("definition") or {}).as_document(),
+    }
+
+
+def payload(settings: PostgresSettings, user: str, password: str) -> bytes:
+    """What is sealed: the password together with the address and user that it is for.
+
+    A sealed password that somebody copies into a definition with another host is of no use there: the worker refuses.
+    """
+    return canonical_bytes({"address": settings.address, "user": user, "password": password})
+
+
+def opened(settings: PostgresSettings, credential: SealedCredential, secret: bytes) -> Credentials:
+    """The credentials in the unsealed bytes. Raises Locked when they were sealed for another address or user."""
+    document = json.loads(secret)
+    if (document["address"], document["user"]) != (settings.address, credential.user):
+        raise Locked(
+            f"The password was sealed for another address or user than {settings.address}, so it is not sent there.",
+            remedy="Enter the password again.",
+        )
+    return Credentials.from_json({"user": document["user"], "password": document["password"]})
+
+
+def table_schema(document: Mapping[str, Any]) -> TableSchema:
+    """A TableSchema from the JSON that discovery stored."""
+    several = ("primary_key", "checks", "dependents", "incoming")
+    return TableSchema(
+        ref=TableRef(**document["ref"]),
+        columns=tuple(ColumnSchema(**column) for column in document["columns"]),
+        unique=tuple(tuple(names) for names in document["unique"]),
+        estimated_rows=document["estimated_rows"],
+        **{name: tuple(document[name]) for name in several},
+    )
+
+
+def slug(value: object) -> str:
+    if not isinstance(value, str) or not SLUG.fullmatch(value):
+        raise Invalid(
+            "A short name has 1 to 60 small letters, digits, - and _, and begins and ends with a letter or digit.",
+            field="slug",
+        )
+    return value
+
+
+def name(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or len(text) > 120 or not text.isprintable():
+        raise Invalid("A name has 1 to 120 printable characters.", field="name")
+    return text
+
+
+def _zone(value: object) -> str:
+    if value not in ZONES:
+        raise Invalid("This zone is unknown.", field="zone", remedy=f"Choose one of {', '.join(ZONES)}.")
+    return str(value)
+
+
+def _region(value: object) -> str:
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not _REGION.fullmatch(value):
+        raise Invalid("A region is up to 40 small letters, digits and -, such as eu-central.", field="region")
+    return value
+
+
+def _credentials(value: object) -> dict[Purpose, SealedCredential]:
+    if not isinstance(value, Mapping):
+        raise Invalid("The credentials are missing.", field="read_user")
+    _only(value, PURPOSES)
+    found = {purpose: _sealed(purpose, value[purpose]) for purpose in PURPOSES if value.get(purpose) is not None}
+    if not found:
+        raise Invalid(
+            "A connection needs a read or a write credential, or both.",
+            field="read_user",
+            remedy="Give a user that may read, or one that may write.",
+        )
+    return found
+
+
+def _sealed(purpose: Purpose, value: object) -> SealedCredential:
+    if not isinstance(value, Mapping):
+        raise Invalid("A credential is an object of user, sealed and key.", field=f"{purpose}_user")
+    _only(value, ("user", "sealed", "key"))
+    user, sealed, key = value.get("user"), value.get("sealed"), value.get("key")
+    # The connector's own rule for a user name, asked without a password.
+    try:
+        Credentials.from_json({"user": user})
+    except Invalid as error:
+        raise Invalid(error.sentence, remedy=error.remedy, field=f"{purpose}_user") from None
+    if not _is_base64(sealed) or not isinstance(key, int) or isinstance(key, bool) or key < 1:
+        raise Invalid(
+            "The password is not sealed.", field=f"{purpose}_password", remedy="Enter the password, so that it is sealed."
+        )
+    return SealedCredential(str(user), str(sealed), key)
+
+
+def _is_base64(value: object) -> bool:
+    if not isinstance(value, str) or not value or len(value) > _LONGEST_SEALED:
+        return False
+    try:
+        return bool(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _only(document: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    unknown = next((key for key in document if key not in known), None)
+    if unknown is not None:
+        raise Invalid(f"`{unknown}` is unknown here; known are {', '.join(known)}.", field=str(unknown))

@@ -1,0 +1,353 @@
+"""Reads connections, datasets, columns and classifications, each only for who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from apps.core import access
+from apps.core.actor import Actor
+from apps.core.paging import Page, page
+from apps.dataplane.errors import NotFound
+from apps.dataplane.plan import EndpointRef, TableRef, TableSchema
+from apps.dataplane.policy import ColumnFacts
+
+from . import definition
+from .definition import ConnectionDefinition
+from .models import Classification, Column, Connection, ConnectionTest, ConnectionVersion, Dataset, Discovery
+
+Row = TypeVar("Row", bound=Model)
+Tags = tuple[str, ...] | None
+UNCLASSIFIED, GONE, SUGGESTED = "unclassified", "gone", "suggested"
+
+
+@dataclass(frozen=True)
+class ConnectionCard:
+    """A connection in the list: with what it says and how it last did."""
+
+    connection: Connection
+    definition: ConnectionDefinition
+    datasets: int
+    discovery: Discovery | None
+    tests: tuple[ConnectionTest, ...]
+
+    @property
+    def test_state(self) -> str:
+        """The worst of the last test's states, empty when it was never tested."""
+        states = {test.state for test in self.tests}
+        order = (ConnectionTest.FAILED, ConnectionTest.RUNNING, ConnectionTest.PASSED)
+        return next((state for state in order if state in states), "")
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A dataset in the list, with how many of its columns there are, and how many nobody has classified."""
+
+    dataset: Dataset
+    columns: int
+    unclassified: int
+    sensitive: int
+
+
+@dataclass(frozen=True)
+class ColumnCard:
+    """A column as last discovered, and what it is classified as (None: unclassified)."""
+
+    column: Column
+    tags: Tags
+
+    @property
+    def suggestion_is_news(self) -> bool:
+        """Whether accepting the suggestion would change anything."""
+        return bool(self.column.suggested_tag) and self.tags != suggested_tags(self.column)
+
+
+def suggested_tags(column: Column) -> tuple[str, ...]:
+    return () if column.suggested_tag in ("", "none") else (column.suggested_tag,)
+
+
+# connections
+
+
+def connections(actor: Actor) -> QuerySet[Connection]:
+    """Every connection that the actor may see, by team and name."""
+    rows = Connection.objects.filter(archived_at=None).select_related("team").order_by("team__name", "name", "id")
+    return rows if _sees_all(actor, "connection.view") else rows.filter(team_id__in=_teams(actor, "connection.view"))
+
+
+def connection(actor: Actor, id: object) -> Connection:
+    """Raises NotFound."""
+    return _one(connections(actor).filter(id=_uuid(id)), _("There is no such connection, or none that you may see."))
+
+
+def connection_named(actor: Actor, team: str, slug: str) -> Connection:
+    """By the slugs of its team and its own. Raises NotFound."""
+    rows = connections(actor).filter(team__slug=team, slug=slug)
+    return _one(rows, _("There is no connection %(slug)s, or none that you may see.") % {"slug": slug})
+
+
+def active(connection: Connection) -> ConnectionDefinition:
+    """What the active version says."""
+    return version(connection, connection.active_version)
+
+
+def version(connection: Connection, number: int) -> ConnectionDefinition:
+    row = ConnectionVersion.objects.get(connection=connection, number=number)
+    return definition.parse(row.definition)
+
+
+def versions(connection: Connection) -> QuerySet[ConnectionVersion]:
+    """Newest first."""
+    return ConnectionVersion.objects.filter(connection=connection).order_by("-number")
+
+
+def endpoint(connection_id: object) -> EndpointRef:
+    """The connection as a run plan names it. Raises NotFound."""
+    row = _one(Connection.objects.filter(id=_uuid(connection_id)), _("There is no such connection."))
+    says = active(row)
+    return EndpointRef(str(row.id), row.active_version, says.zone, says.region)
+
+
+def cards(actor: Actor) -> tuple[ConnectionCard, ...]:
+    """The list of connections, in a fixed number of queries."""
+    rows = list(connections(actor))
+    said = {
+        row.connection_id: definition.parse(row.definition)
+        for row in ConnectionVersion.objects.filter(connection__in=rows, connection__active_version=F("number"))
+    }
+    counts = dict(
+        Dataset.objects.filter(connection__in=rows, gone_at=None).values_list("connection").annotate(n=Count("id"))
+    )
+    looks = {row.connection_id: row for row in _newest_discoveries(rows)}
+    tests = _newest_tests(rows)
+    return tuple(
+        ConnectionCard(row, said[row.id], counts.get(row.id, 0), looks.get(row.id), tests.get(row.id, ())) for row in rows
+    )
+
+
+def discoveries(connection: Connection, limit: int = 10) -> list[Discovery]:
+    """Newest first."""
+    return list(Discovery.objects.filter(connection=connection).order_by("-id")[:limit])
+
+
+def discovery(actor: Actor, id: object) -> Discovery:
+    """Raises NotFound."""
+    rows = Discovery.objects.filter(id=_uuid(id), connection__in=connections(actor)).select_related("connection__team")
+    return _one(rows, _("There is no such discovery, or none that you may see."))
+
+
+def last_tests(connection: Connection) -> tuple[ConnectionTest, ...]:
+    """The tests of the newest batch, read before write."""
+    return _newest_tests([connection]).get(connection.id, ())
+
+
+def tests(actor: Actor, batch: object) -> tuple[ConnectionTest, ...]:
+    """The tests of one batch, read before write. Raises NotFound."""
+    rows = ConnectionTest.objects.filter(batch=_uuid(batch)).select_related("team", "connection").order_by("purpose")
+    if not _sees_all(actor, "connection.view"):
+        rows = rows.filter(team_id__in=_teams(actor, "connection.view"))
+    found = tuple(rows)
+    if not found:
+        raise NotFound(_("There is no such test, or none that you may see."))
+    return found
+
+
+# datasets and columns
+
+
+def datasets(
+    actor: Actor, *, q: str = "", connection_id: str = "", state: str = "", cursor: str = "", size: int = 50
+) -> Page[DatasetRow]:
+    """A page of datasets, newest first; `state` is unclassified, suggested or gone, `q` a part of the name."""
+    rows = _filtered(_visible_datasets(actor), q, connection_id, state)
+    found = page(rows, cursor=cursor, size=size)
+    counts = _column_counts([dataset.id for dataset in found.rows])
+    return Page([DatasetRow(row, *counts.get(row.id, (0, 0, 0))) for row in found.rows], found.older, found.newer)  # type: ignore[type-var]
+
+
+def dataset(actor: Actor, id: object) -> Dataset:
+    """Raises NotFound."""
+    return _one(_visible_datasets(actor).filter(id=_uuid(id)), _("There is no such dataset, or none that you may see."))
+
+
+def column_cards(dataset: Dataset) -> tuple[ColumnCard, ...]:
+    """The columns in the table's order, those that are gone last; two queries however many there are."""
+    rows = list(Column.objects.filter(dataset=dataset).order_by("gone_at", "position", "id"))
+    rows.sort(key=lambda column: column.gone_at is not None)
+    tags = _tags([column.id for column in rows])
+    return tuple(ColumnCard(column, tags.get(column.id)) for column in rows)
+
+
+def column(actor: Actor, id: object) -> Column:
+    """A column with its dataset, connection and team. Raises NotFound."""
+    rows = Column.objects.filter(id=_uuid(id), dataset__in=_visible_datasets(actor))
+    return _one(
+        rows.select_related("dataset__connection__team"), _("There is no such column, or none that you may see.")
+    )
+
+
+def classification_of(dataset: Dataset) -> dict[str, Tags]:
+    """Tags by column name; None: unclassified, empty: not sensitive. Columns that are gone are left out."""
+    return {card.column.name: card.tags for card in column_cards(dataset) if card.column.gone_at is None}
+
+
+def classification_history(column: Column) -> list[Classification]:
+    """Newest first."""
+    return list(Classification.objects.filter(column=column).order_by("-number")[:50])
+
+
+def facts(connection_id: object, ref: TableRef) -> tuple[ColumnFacts, ...]:
+    """What policies look at, for the columns of one table as last discovered; empty when it is not known or gone."""
+    row = Dataset.objects.filter(
+        connection_id=_uuid(connection_id), schema=ref.schema, table=ref.table, gone_at=None
+    ).first()
+    return () if row is None else tuple(fact_of(card.column, card.tags, ref) for card in present(row))
+
+
+def present(dataset: Dataset) -> tuple[ColumnCard, ...]:
+    """The columns that the table has now."""
+    return tuple(card for card in column_cards(dataset) if card.column.gone_at is None)
+
+
+def fact_of(column: Column, tags: Tags, ref: TableRef | None = None) -> ColumnFacts:
+    return ColumnFacts(ref or TableRef(column.dataset.schema, column.dataset.table), column.name, column.type, tags)
+
+
+def fact(column: Column) -> ColumnFacts:
+    """What policies look at, for one column."""
+    return fact_of(column, _tags([column.id]).get(column.id))
+
+
+def team_facts(team_id: object) -> tuple[ColumnFacts, ...]:
+    """Every classified column of the team's connections, in order of name: what a policy of the team can reach."""
+    newest = _newest_classifications().filter(
+        unclassified=False,
+        column__gone_at=None,
+        column__dataset__gone_at=None,
+        column__dataset__connection__team_id=team_id,
+        column__dataset__connection__archived_at=None,
+    )
+    rows = newest.values_list(
+        "column__dataset__schema", "column__dataset__table", "column__name", "column__type", "tags", "column_id"
+    ).order_by("column__dataset__schema", "column__dataset__table", "column__name", "column_id")
+    return tuple(
+        ColumnFacts(TableRef(schema, table), name, type, tuple(tags)) for schema, table, name, type, tags, _id in rows
+    )
+
+
+def stored_schema(connection_id: object, ref: TableRef) -> TableSchema | None:
+    """The table as the last discovery saw it; None when it is not known or gone."""
+    rows = Dataset.objects.filter(connection_id=_uuid(connection_id), schema=ref.schema, table=ref.table, gone_at=None)
+    live = rows.values_list("live_schema", flat=True).first()
+    return definition.table_schema(live) if live else None
+
+
+def tables(connection_id: object) -> list[TableRef]:
+    """The tables of a connection as last discovered, in order of name: what a pipeline can choose from."""
+    rows = Dataset.objects.filter(connection_id=_uuid(connection_id), gone_at=None)
+    return [TableRef(*names) for names in rows.order_by("schema", "table").values_list("schema", "table")]
+
+
+def tags_of(column_ids: Iterable[UUID]) -> Mapping[UUID, Tags]:
+    """Tags by column id; a column that is missing is unclassified."""
+    return _tags(list(column_ids))
+
+
+# beneath
+
+
+def _tags(column_ids: Sequence[UUID]) -> dict[UUID, Tags]:
+    rows = Classification.objects.filter(column_id__in=column_ids).order_by("column_id", "-number").distinct("column_id")
+    return {row.column_id: None if row.unclassified else tuple(row.tags) for row in rows}
+
+
+def _newest_classifications() -> QuerySet[Classification]:
+    later = Classification.objects.filter(column=OuterRef("column"), number__gt=OuterRef("number"))
+    return Classification.objects.filter(~Exists(later))
+
+
+def _newest_discoveries(rows: Sequence[Connection]) -> QuerySet[Discovery]:
+    return Discovery.objects.filter(connection__in=rows).order_by("connection_id", "-id").distinct("connection_id")
+
+
+def _newest_tests(rows: Sequence[Connection]) -> dict[UUID, tuple[ConnectionTest, ...]]:
+    newest = (
+        ConnectionTest.objects.filter(connection__in=rows)
+        .order_by("connection_id", "-id")
+        .distinct("connection_id")
+        .values("batch")
+    )
+    found: dict[UUID, tuple[ConnectionTest, ...]] = {}
+    for test in ConnectionTest.objects.filter(batch__in=Subquery(newest)).order_by("purpose"):
+        if test.connection_id:
+            found[test.connection_id] = (*found.get(test.connection_id, ()), test)
+    return found
+
+
+def _visible_datasets(actor: Actor) -> QuerySet[Dataset]:
+    rows = Dataset.objects.filter(connection__archived_at=None).select_related("connection__team")
+    if _sees_all(actor, "dataset.view"):
+        return rows
+    return rows.filter(connection__team_id__in=_teams(actor, "dataset.view"))
+
+
+def _filtered(rows: QuerySet[Dataset], q: str, connection_id: str, state: str) -> QuerySet[Dataset]:
+    if q:
+        schema, dot, table = q.partition(".")
+        named = Q(schema__icontains=q) | Q(table__icontains=q)
+        rows = rows.filter(named | Q(schema__iexact=schema, table__icontains=table) if dot else named)
+    if connection_id:
+        rows = rows.filter(connection_id=_uuid(connection_id))
+    here = Column.objects.filter(dataset=OuterRef("pk"), gone_at=None)
+    if state == UNCLASSIFIED:
+        rows = rows.filter(Exists(here.filter(~Exists(_classified_columns()))))
+    elif state == SUGGESTED:
+        rows = rows.filter(Exists(here.filter(~Exists(_classified_columns())).exclude(suggested_tag="")))
+    return rows.exclude(gone_at=None) if state == GONE else rows.filter(gone_at=None)
+
+
+def _classified_columns() -> QuerySet[Classification]:
+    return _newest_classifications().filter(column=OuterRef("pk"), unclassified=False)
+
+
+def _column_counts(dataset_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, int]]:
+    newest = Classification.objects.filter(column=OuterRef("pk")).order_by("-number")
+    rows = (
+        Column.objects.filter(dataset_id__in=dataset_ids, gone_at=None)
+        .annotate(looked=Exists(_classified_columns()), tags=Subquery(newest.values("tags")[:1]))
+        .values_list("dataset_id")
+        .annotate(
+            columns=Count("id"),
+            unclassified=Count("id", filter=Q(looked=False)),
+            sensitive=Count("id", filter=Q(looked=True) & ~Q(tags=[])),
+        )
+    )
+    return {dataset: (columns, unclassified, sensitive) for dataset, columns, unclassified, sensitive in rows}
+
+
+def _teams(actor: Actor, action: str) -> list[str]:
+    return [team for team in actor.teams if access.allowed(actor, action, team)]
+
+
+def _sees_all(actor: Actor, action: str) -> bool:
+    """Whether the action is open to the actor in every team: an auditor, or the product itself."""
+    return actor.kind == "system" or bool(access.ACTIONS[action] & actor.organisation and access.allowed(actor, action))
+
+
+def _one(rows: QuerySet[Row], sentence: str) -> Row:
+    found = rows.first()
+    if found is None:
+        raise NotFound(sentence)
+    return found
+
+
+def _uuid(value: object) -> UUID:
+    try:
+        return value if isinstance(value, UUID) else UUID(str(value))
+    except ValueError:
+        raise NotFound(_("There is no such thing, or none that you may see.")) from None

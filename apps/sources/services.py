@@ -1,0 +1,265 @@
+"""Seals credentials, tests connections step by step, and writes what discovery finds."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from apps.audit import services as audit
+from apps.core import access, jobs
+from apps.core.actor import Actor, system
+from apps.core.ids import uuid7
+from apps.dataplane.connectors import postgres
+from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
+from apps.dataplane.crypto import sealing
+from apps.dataplane.errors import Fenced, Invalid, LockgateError, Refused
+from apps.keys import selectors as public_keys
+from apps.keys import services as keys
+
+from . import definition, discovering, selectors
+from .definition import ConnectionDefinition, Purpose, SealedCredential
+from .models import Connection, ConnectionTest, Discovery
+
+HOLDERS: Mapping[Purpose, str] = {"read": "extract", "write": "publish"}
+TEST_JOBS: Mapping[Purpose, str] = {"read": "connection.test", "write": "connection.test_write"}
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A user and password as typed into a form. Nobody keeps them: they are sealed at once."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+def seal(*, purpose: Purpose, settings: PostgresSettings, user: str, password: str) -> dict[str, Any]:
+    """`{user, sealed, key}`: the password, sealed for this address to the worker class that serves the purpose."""
+    try:
+        secret = definition.payload(settings, user, password)
+    except UnicodeEncodeError:
+        raise Invalid(_("The password holds a character that is none."), field=f"{purpose}_password") from None
+    key = public_keys.public(HOLDERS[purpose], "credentials")
+    sealed = sealing.seal(key.public, secret, place=_place(purpose))
+    return {"user": user, "sealed": base64.b64encode(sealed).decode(), "key": key.version}
+
+
+def credentials(
+    *, settings: PostgresSettings, entered: Mapping[Purpose, Entered], held: ConnectionDefinition | None
+) -> dict[str, dict[str, Any] | None]:
+    """The credentials of a definition: newly sealed where a password was entered, else those that are held.
+
+    No user: no credential for that purpose. Raises Invalid where a password must be entered again, for a sealed one
+    serves only the address and user that it was sealed for.
+    """
+    return {purpose: _credential(purpose, settings, one, held) for purpose, one in entered.items()}
+
+
+def _credential(
+    purpose: Purpose, settings: PostgresSettings, entered: Entered, held: ConnectionDefinition | None
+) -> dict[str, Any] | None:
+    if not entered.user:
+        if entered.password:
+            raise Invalid(_("The password has no user."), field=f"{purpose}_user")
+        return None
+    if entered.password:
+        return seal(purpose=purpose, settings=settings, user=entered.user, password=entered.password)
+    before = held.credentials.get(purpose) if held else None
+    if held is None or before is None:
+        raise Invalid(_("Enter the password of this user."), field=f"{purpose}_password")
+    if (held.settings.address, before.user) != (settings.address, entered.user):
+        raise Invalid(
+            _("The stored password serves only %(user)s at %(address)s.")
+            % {"user": before.user, "address": held.settings.address},
+            remedy=_("Enter the password again."),
+            field=f"{purpose}_password",
+        )
+    return {"user": before.user, "sealed": before.sealed, "key": before.key}
+
+
+def open_settings(connection_id: object, purpose: Purpose) -> tuple[PostgresSettings, Credentials, int]:
+    """Where the active version leads, the opened credential, and the version's number.
+
+    Works only in the worker class that the purpose belongs to: Locked elsewhere. Refused without such a credential.
+    """
+    row = Connection.objects.get(id=connection_id)
+    says = selectors.active(row)
+    return says.settings, _open(says, purpose, row.name), row.active_version
+
+
+def _open(says: ConnectionDefinition, purpose: Purpose, name: str) -> Credentials:
+    credential = says.credentials.get(purpose)
+    if credential is None:
+        raise _without_credential(name, purpose)
+    key = keys.open_key("credentials", version=credential.key)
+    return definition.opened(says.settings, credential, _unsealed(key.secret, credential, purpose))
+
+
+def _unsealed(private: bytes, credential: SealedCredential, purpose: Purpose) -> bytes:
+    return sealing.unseal(private, credential.raw, place=_place(purpose))
+
+
+def _place(purpose: Purpose) -> str:
+    return f"connection/{purpose}"
+
+
+def _without_credential(name: str, purpose: Purpose) -> Refused:
+    return Refused(
+        _("Connection %(name)s has no %(purpose)s credential.") % {"name": name, "purpose": purpose},
+        remedy=_("Edit the connection and add a user and password for it."),
+        field=f"{purpose}_user",
+    )
+
+
+# tests
+
+
+def test_connection(
+    *, actor: Actor, team_id: object, proposal: Mapping[str, Any], connection_id: UUID | None = None
+) -> UUID:
+    """Test each credential of a proposed (or the active) definition in the worker that can open it.
+
+    Returns the batch under which the tests are found. Raises Invalid naming the field.
+    """
+    access.require(actor, "connection.test", team_id)
+    proposal = definition.proposal(proposal)
+    purposes = definition.parse(proposal["definition"]).credentials
+    batch = uuid7()
+    with transaction.atomic():
+        for purpose in purposes:
+            test = ConnectionTest(
+                team_id=team_id, connection_id=connection_id, batch=batch, purpose=purpose, proposal=proposal
+            )
+            test.save(force_insert=True)
+            jobs.enqueue(TEST_JOBS[purpose], subject=f"connectiontest/{test.id}")
+        audit.append(
+            actor=actor,
+            action="connection.test_requested",
+            subject=f"connection/{connection_id}" if connection_id else f"connection/new/{team_id}/{proposal['slug']}",
+            summary=_("tested the connection %(slug)s") % {"slug": proposal["slug"]},
+            team_id=team_id,
+            detail={"batch": str(batch), "purposes": list(purposes)},
+        )
+    return batch
+
+
+test_connection.__test__ = False  # type: ignore[attr-defined]
+
+
+def run_test(*, lease: jobs.Lease) -> None:
+    """Carry out one test, writing each step as it ends, so that the page shows it at once."""
+    test = ConnectionTest.objects.filter(id=lease.subject_id, state=ConnectionTest.RUNNING).first()
+    if test is None:
+        return
+    mine = ConnectionTest.objects.filter(id=test.id, state=ConnectionTest.RUNNING)
+    steps: list[dict[str, Any]] = []
+    for step in _steps(test):
+        lease.check()
+        steps.append(step)
+        mine.update(steps=steps)
+    passed = bool(steps) and all(step["ok"] for step in steps)
+    lease.check()
+    mine.update(state=ConnectionTest.PASSED if passed else ConnectionTest.FAILED, ended_at=Now())
+
+
+def _steps(test: ConnectionTest) -> Iterator[dict[str, Any]]:
+    purpose: Purpose = "write" if test.purpose == "write" else "read"
+    says = definition.parse(test.proposal["definition"])
+    try:
+        secret = _open(says, purpose, test.proposal["name"])
+    except Fenced:
+        raise
+    except LockgateError as error:
+        yield _failed_step("open", error.sentence, error.remedy, error.field or f"{purpose}_password")
+        return
+    for step in postgres.test(says.settings, secret, purpose=purpose):
+        yield {**asdict(step), "field": _form_field(step.field, purpose)}
+
+
+def _form_field(name: str, purpose: Purpose) -> str:
+    """The form has a user and a password for each purpose."""
+    return f"{purpose}_{name}" if name in ("user", "password") else name
+
+
+def _failed_step(step: str, sentence: str, remedy: str = "", field: str = "") -> dict[str, Any]:
+    return {"step": step, "ok": False, "sentence": sentence, "remedy": remedy, "field": field, "milliseconds": 0}
+
+
+def give_up_test(*, test_id: str, outcome: str) -> None:
+    """The job of a test died for good: say so instead of leaving the page waiting."""
+    running = ConnectionTest.objects.filter(id=test_id, state=ConnectionTest.RUNNING)
+    for test in running:
+        steps = [*test.steps, _failed_step("open", _("The test did not end: %(why)s") % {"why": outcome}, _("Test again."))]
+        running.update(steps=steps, state=ConnectionTest.FAILED, ended_at=Now())
+
+
+# discovery
+
+
+def discover(*, actor: Actor, connection_id: object) -> Discovery:
+    """Look at what the connection holds; a look that is under way already is the answer to a second request."""
+    row = selectors.connection(actor, connection_id)
+    access.require(actor, "connection.discover", row.team_id)
+    if "read" not in selectors.active(row).credentials:
+        raise _without_credential(row.name, "read")
+    with transaction.atomic():
+        running = Discovery.objects.filter(connection=row, state=Discovery.RUNNING).order_by("-id").first()
+        if running:
+            return running
+        discovery = request_discovery(row)
+        audit.append(
+            actor=actor,
+            action="connection.discovery_requested",
+            subject=f"connection/{row.id}",
+            summary=_("asked what the connection %(slug)s holds") % {"slug": row.slug},
+            team_id=row.team_id,
+        )
+    return discovery
+
+
+def request_discovery(connection: Connection) -> Discovery:
+    """The row and its job, in the caller's transaction; the caller records who wanted it."""
+    discovery = Discovery(connection=connection)
+    discovery.save(force_insert=True)
+    jobs.enqueue("connection.discover", subject=f"discovery/{discovery.id}")
+    return discovery
+
+
+def run_discovery(*, lease: jobs.Lease) -> None:
+    """Carry out one discovery. A failure is written into its row, as a sentence, and ends the job."""
+    discovery = Discovery.objects.filter(id=lease.subject_id, state=Discovery.RUNNING).select_related("connection").first()
+    if discovery is None:
+        return
+    try:
+        settings, secret, _version = open_settings(discovery.connection_id, "read")
+        found = discovering.look(discovery.connection, settings, secret)
+    except Fenced:
+        raise
+    except LockgateError as error:
+        give_up_discovery(discovery_id=str(discovery.id), outcome=f"{error.sentence} {error.remedy}".strip())
+        raise
+    lease.check()
+    with transaction.atomic():
+        drift = discovering.write(discovery, found)
+        lease.check()
+        audit.append(
+            actor=system("extract"),
+            action="connection.discovered",
+            subject=f"connection/{discovery.connection_id}",
+            summary=_("found %(datasets)s datasets and %(drift)s differences")
+            % {"datasets": len(found), "drift": len(drift)},
+            team_id=discovery.connection.team_id,
+            detail={"discovery": str(discovery.id), "datasets": len(found), "drift": len(drift)},
+        )
+
+
+def give_up_discovery(*, discovery_id: str, outcome: str) -> None:
+    """The look failed for good; what was known stays as it is."""
+    running = Discovery.objects.filter(id=discovery_id, state=Discovery.RUNNING)
+    running.update(state=Discovery.FAILED, failure=outcome, ended_at=Now())
