@@ -21,7 +21,10 @@ VALUES_AT_ONCE = 1 << 15
 # Beyond 1 KiB the rounds outnumber the values that share them, and one value at a time is cheaper.
 MOST_BLOCKS = 64
 
+# A block as two words for arithmetic, and as one opaque item for moving: numpy moves items many times faster than rows.
 Words = NDArray[np.uint64]
+Blocks = NDArray[np.void]
+_WHOLE = np.dtype("V16")
 Counts = NDArray[np.int64]
 
 
@@ -42,24 +45,24 @@ class ColumnMac:
             raise ValueError("nulls have no tag")
         starts, lengths, content = _layout(column)
         windows = _windows(content)
-        tags = np.empty((len(column), 2), np.uint64)
+        tags = np.empty(len(column), _WHOLE)
         for first in range(0, len(column), VALUES_AT_ONCE):
             part = slice(first, first + VALUES_AT_ONCE)
             tags[part] = self._tags(starts[part], lengths[part], content, windows)
-        return tags.view(np.uint8)
+        return tags.view(np.uint8).reshape(-1, TAG_BYTES)
 
-    def _tags(self, starts: Counts, lengths: Counts, content: NDArray[np.uint8], windows: Words) -> Words:
+    def _tags(self, starts: Counts, lengths: Counts, content: NDArray[np.uint8], windows: Blocks) -> Blocks:
         blocks = np.maximum(1, (lengths + BLOCK - 1) // BLOCK)
-        tags = np.empty((len(starts), 2), np.uint64)
+        tags = np.empty(len(starts), _WHOLE)
         for row in np.flatnonzero(blocks > MOST_BLOCKS):
             value = content[starts[row] : starts[row] + lengths[row]].tobytes()
-            tags[row] = np.frombuffer(self._tag_of_one(value), np.uint64)
+            tags[row] = np.frombuffer(self._tag_of_one(value), _WHOLE)[0]
         rows = np.flatnonzero(blocks <= MOST_BLOCKS)
         rows = rows[np.argsort((MOST_BLOCKS - blocks[rows]).astype(np.uint8), kind="stable")]
-        tags[rows] = self._chain(starts[rows], lengths[rows], blocks[rows], windows)
+        tags[rows] = self._chain(starts[rows], lengths[rows], blocks[rows], windows).view(_WHOLE).reshape(-1)
         return tags
 
-    def _chain(self, starts: Counts, lengths: Counts, blocks: Counts, windows: Words) -> Words:
+    def _chain(self, starts: Counts, lengths: Counts, blocks: Counts, windows: Blocks) -> Words:
         """The CBC chain over values in descending order of `blocks`."""
         state = np.zeros((len(starts), 2), np.uint64)
         last = self._last_blocks(starts, lengths, blocks, windows)
@@ -72,12 +75,12 @@ class ColumnMac:
             state[:active] = self._encrypt(state[:active])
         return state
 
-    def _last_blocks(self, starts: Counts, lengths: Counts, blocks: Counts, windows: Words) -> Words:
+    def _last_blocks(self, starts: Counts, lengths: Counts, blocks: Counts, windows: Blocks) -> Words:
         before = (blocks - 1) * BLOCK
         left = lengths - before
         last = _gather(windows, starts + before)
-        last &= self._keep[left]
-        last ^= self._finish[left]
+        last &= self._keep.take(left, axis=0)
+        last ^= self._finish.take(left, axis=0)
         return last
 
     def _encrypt(self, state: Words) -> Words:
@@ -120,14 +123,11 @@ def _layout(column: pa.Array) -> tuple[Counts, Counts, NDArray[np.uint8]]:
     return offsets[:-1] - offsets[0], np.diff(offsets), np.concatenate([content, np.zeros(BLOCK, np.uint8)])
 
 
-def _windows(content: NDArray[np.uint8]) -> Words:
-    """The eight bytes at every position of `content`, as a view."""
-    return np.ndarray((len(content) - 7,), np.uint64, buffer=content.data, strides=(1,))
+def _windows(content: NDArray[np.uint8]) -> Blocks:
+    """The sixteen bytes at every position of `content`, as a view."""
+    return np.ndarray((len(content) - BLOCK + 1,), _WHOLE, buffer=content.data, strides=(1,))
 
 
-def _gather(windows: Words, positions: Counts) -> Words:
+def _gather(windows: Blocks, positions: Counts) -> Words:
     """The sixteen bytes at each position."""
-    blocks = np.empty((len(positions), 2), np.uint64)
-    blocks[:, 0] = windows[positions]
-    blocks[:, 1] = windows[positions + 8]
-    return blocks
+    return windows[positions].view(np.uint64).reshape(-1, 2)

@@ -31,10 +31,10 @@ class Partial(Treatment):
         text, params = as_text(column, self.kind), context.params
         if not params["keep_domain"]:
             return _mask(text, params["keep_first"], params["keep_last"])
-        address = pc.extract_regex(text, rf"(?s)\A(?P<local>.+)(?P<domain>@{_DOMAIN})\z")
-        local, domain = pc.struct_field(address, "local"), pc.struct_field(address, "domain")
-        masked = pc.binary_join_element_wise(_mask(local, params["keep_first"], params["keep_last"]), domain, "")
-        return pc.if_else(address.is_valid(), masked, _mask(text, 0, 0))
+        local, domain = _split(text)
+        masked = _mask(local, params["keep_first"], params["keep_last"])
+        is_address = pc.and_(pc.not_equal(local, ""), pc.match_substring_regex(domain, rf"\A{_DOMAIN}\z"))
+        return pc.if_else(is_address, pc.binary_join_element_wise(masked, domain, "@"), _mask(text, 0, 0))
 
     def output_type(self, params: Params, source_type: str) -> str:
         if re.fullmatch(_KEPT_TYPES, source_type):
@@ -73,6 +73,14 @@ _ENDS = (("first", "keep_first"), ("last", "keep_last"))
 
 def _characters(count: int) -> str:
     return "character" if count == 1 else f"{count} characters"
+
+
+def _split(text: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """What stands before and after the last @; both empty where there is none."""
+    pieces = pc.split_pattern(text, "@", max_splits=1, reverse=True)
+    nothing = pa.scalar(["", ""], pa.list_(pa.string()))
+    pairs = pc.if_else(pc.equal(pc.list_value_length(pieces), 2), pieces, nothing)
+    return pc.list_element(pairs, 0), pc.list_element(pairs, 1)
 
 
 def _mask(text: pa.Array, first: int, last: int) -> pa.Array:

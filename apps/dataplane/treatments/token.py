@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apps.dataplane.crypto.cmac import TAG_BYTES, ColumnMac
+from apps.dataplane.crypto.cmac import TAG_BYTES, VALUES_AT_ONCE, ColumnMac
 from apps.dataplane.crypto.derive import subkey
 from apps.dataplane.errors import Locked
 from apps.dataplane.plan import TreatmentSpec
@@ -58,6 +58,8 @@ class Token(Treatment):
 def _tokens(mac: ColumnMac, values: pa.Array) -> pa.Array:
     written = np.empty((len(values), _LENGTH // 4), np.uint32)
     written[:, 0] = _PREFIX
-    written[:, 1:] = _HEX_OF_TWO_BYTES[mac.tags(values).view("<u2")]
+    for first in range(0, len(values), VALUES_AT_ONCE):
+        tags = mac.tags(values.slice(first, VALUES_AT_ONCE))
+        written[first : first + VALUES_AT_ONCE, 1:] = _HEX_OF_TWO_BYTES.take(tags.view("<u2"))
     offsets = np.arange(0, (len(values) + 1) * _LENGTH, _LENGTH, dtype=np.int32)
     return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(written)])
