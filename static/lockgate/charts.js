@@ -23,13 +23,13 @@ function options(host, chart) {
   return {
     width: host.clientWidth || 600,
     height: chart.height || 260,
-    padding: [12, 8, 0, 0],
+    padding: [12, 20, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), zone),
     cursor: { points: { size: 7 }, y: false },
     legend: { live: true },
     scales: { y: { range: (_, low, high) => bounds(chart, low, high) } },
     axes: [
-      { ...axis, grid: { show: false }, space: 72, values: (_, ticks, _axis, _space, step) => dates(ticks, step, zone) },
+      { ...axis, grid: { show: false }, space: 72, size: spansDays(chart.x) ? 30 : 46, values: (_, ticks, _axis, _space, step) => dates(ticks, step, zone) },
       { ...axis, size: 58, values: (_, ticks) => ticks.map(show) },
     ],
     series: [
@@ -47,6 +47,8 @@ function options(host, chart) {
     hooks: { draw: [(plot) => target(plot, chart.target, colour(host, "--lg-chart-target"))] },
   };
 }
+
+const spansDays = (x) => x.length > 1 && x[x.length - 1] - x[0] > 4 * 86400;
 
 function dates(ticks, step, zone) {
   const day = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" });

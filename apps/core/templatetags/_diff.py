@@ -37,7 +37,7 @@ def unified(before: str, after: str, context: int = 3) -> tuple[DiffLine, ...]:
     lines: list[DiffLine] = []
     for position, (tag, a0, a1, b0, b1) in enumerate(opcodes):
         if tag == "equal":
-            same = [DiffLine("same", a + 1, b + 1, ((old[a], False),)) for a, b in zip(range(a0, a1), range(b0, b1), strict=True)]
+            same = [DiffLine("same", a + 1, b0 + a - a0 + 1, ((old[a], False),)) for a in range(a0, a1)]
             lines += _fold(same, context, first=position == 0, last=position == len(opcodes) - 1)
         else:
             lines += _changed(old[a0:a1], new[b0:b1], a0, b0)

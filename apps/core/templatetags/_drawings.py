@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 NODE_WIDTH, NODE_HEIGHT = 200, 56
@@ -110,7 +111,7 @@ def _columns(ids: list[str], pairs: list[tuple[str, str]]) -> list[list[str]]:
             break
     used = sorted(set(layer.values()))
     columns = [[i for i in ids if layer[i] == level] for level in used]
-    for left, column in zip(columns, columns[1:], strict=False):
+    for left, column in pairwise(columns):
         places = {node: place for place, node in enumerate(left)}
         column.sort(key=lambda node: _barycentre(node, pairs, places))
     return columns
@@ -143,8 +144,9 @@ def _place(columns: list[list[str]], given: Mapping[str, Mapping[str, Any]], gap
 def _edge(a: Node, b: Node, marks: tuple[str, ...]) -> Edge:
     x0, x1 = a.x + NODE_WIDTH, b.x
     bend = (x1 - x0) / 2
-    path = f"M{x0:.0f},{a.middle:.0f} C{x0 + bend:.0f},{a.middle:.0f} {x1 - bend:.0f},{b.middle:.0f} {x1:.0f},{b.middle:.0f}"
-    return Edge(path=path, hot="hot" in marks or a.tone == b.tone == "hot")
+    corners = ((x0, a.middle), (x0 + bend, a.middle), (x1 - bend, b.middle), (x1, b.middle))
+    start, *rest = (f"{x:.0f},{y:.0f}" for x, y in corners)
+    return Edge(path=f"M{start} C{' '.join(rest)}", hot="hot" in marks or a.tone == b.tone == "hot")
 
 
 def _short(text: str, limit: int) -> str:

@@ -23,9 +23,9 @@ def compact(value: Number | None) -> str:
     """1234567 → 1.2 M; exact below ten thousand."""
     if value is None:
         return NOTHING
-    if abs(value) < 10_000:
+    if abs(float(value)) < 10_000:
         return number(value)
-    size, unit = next(step for step in _STEPS if abs(value) >= step[0])
+    size, unit = next(step for step in _STEPS if abs(float(value)) >= step[0])
     scaled = float(value) / size
     return f"{scaled:.0f} {unit}" if abs(scaled) >= 100 else f"{scaled:.1f} {unit}"
 

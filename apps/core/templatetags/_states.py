@@ -8,8 +8,8 @@ _STATES = {
     "ok": {
         "SUCCEEDED": _("Succeeded"), "PUBLISHED": _("Published"), "PASSED": _("Passed"), "APPROVED": _("Approved"),
         "APPLIED": _("Applied"), "ACTIVE": _("Active"), "RESOLVED": _("Resolved"), "DONE": _("Done"),
-        "COMPLETED": _("Completed"), "DELIVERED": _("Delivered"), "CONFIRMED": _("Confirmed"), "VERIFIED": _("Verified"),
-        "OK": _("OK"), "OPEN_GATE": _("Gate open"), "REACHABLE": _("Reachable"),
+        "COMPLETED": _("Completed"), "DELIVERED": _("Delivered"), "CONFIRMED": _("Confirmed"), "OK": _("OK"),
+        "VERIFIED": _("Verified"), "OPEN_GATE": _("Gate open"), "REACHABLE": _("Reachable"),
     },
     "fail": {
         "FAILED": _("Failed"), "REFUSED": _("Refused"), "REJECTED": _("Rejected"), "BLOCKED": _("Blocked"),

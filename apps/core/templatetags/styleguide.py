@@ -30,7 +30,15 @@ review:
   count: 2
 notes: none
 """
-AFTER = BEFORE.replace("    treatment: token\nretention", "    treatment: partial(keep_last=4)\n    reveal_to: [support-lead]\nretention")
+AFTER = BEFORE.replace(
+    "    treatment: token\nretention",
+    "    treatment: partial(keep_last=4)\n    reveal_to: [support-lead]\nretention",
+)
+STATES = (
+    "SUCCEEDED", "RUNNING", "FAILED", "AWAITING_REVIEW", "QUEUED", "REFUSED", "PAUSED", "DRIFTED", "CANCELLED",
+    "NEW_ONE",
+)  # fmt: skip
+PAIRS = (("Connection", "crm-replica"), ("Region", "eu-central"), ("Zone", "restricted"), ("Last discovery", None))
 
 
 class ExampleForm(forms.Form):
@@ -63,8 +71,8 @@ def examples() -> dict[str, Any]:
         "before": BEFORE,
         "after": AFTER,
         "points": [97.5, 98.2, 98.9, 98.6, 95.1, 98.8, 99.2, 98.9, 99, 99.1, 98.5, 98.4],
-        "states": "SUCCEEDED RUNNING FAILED AWAITING_REVIEW QUEUED REFUSED PAUSED DRIFTED CANCELLED SOMETHING_NEW".split(),
-        "pairs": [("Connection", "crm-replica"), ("Region", "eu-central"), ("Zone", "restricted"), ("Last discovery", None)],
+        "states": STATES,
+        "pairs": PAIRS,
         "steps": _steps(),
         "wizard": [
             {"label": "Kind", "state": "done", "url": "#"},
