@@ -18,6 +18,8 @@ JOBS: dict[str, JobKind] = {
     "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
     "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
     "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
-    "alert.deliver": JobKind("apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5),
+    "alert.deliver": JobKind(
+        "apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5, on_dead="apps.alerts.tasks.dead"
+    ),
     "account.mail": JobKind("apps.accounts.tasks.mail", queue="general", lease_seconds=60, attempts=5),
 }

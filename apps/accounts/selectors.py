@@ -24,7 +24,7 @@ from .models import ApiToken, Membership, Organisation, Team, User
 
 ANONYMOUS = Actor(id="anonymous", name="Somebody who is not signed in")
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
-NAMED = ("id", "created_at", "email", "name", "time_zone", "is_active")
+NAMED = ("id", "created_at", "email", "name", "time_zone", "is_active", "is_service")
 
 
 def actor_of(user: AbstractBaseUser | AnonymousUser, *, request_id: str = "", token: ApiToken | None = None) -> Actor:

@@ -1,0 +1,41 @@
+"""The bell: a person's notices."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from . import selectors, services
+
+
+@require_safe
+def notices(request: HttpRequest) -> HttpResponse:
+    """Newest first; `?unread=1` leaves out what was read."""
+    unread = request.GET.get("unread") == "1"
+    page = selectors.notices(request.actor, unread=unread, cursor=request.GET.get("cursor", ""))
+    waiting = selectors.unread(request.actor)
+    here = reverse("alerts:notices")
+    tabs = [
+        {"url": here, "label": _("All"), "active": not unread},
+        {"url": f"{here}?unread=1", "label": _("Not read"), "active": unread, "badge": waiting},
+    ]
+    return render(request, "alerts/notices.html", {"page": page, "tabs": tabs, "waiting": waiting, "unread": unread})
+
+
+@require_safe
+def read(request: HttpRequest, notice_id: UUID) -> HttpResponse:
+    """Go where a notice points; following it reads it."""
+    target = selectors.target(request.actor, notice_id)
+    services.mark_read(user_id=request.actor.id, notice_id=notice_id)
+    return redirect(target)
+
+
+@require_POST
+def read_all(request: HttpRequest) -> HttpResponse:
+    services.mark_read(user_id=request.actor.id)
+    return redirect("alerts:notices")
