@@ -82,7 +82,7 @@ def number(value: Any) -> Decimal | None:
     return found if found.is_finite() and abs(found.adjusted()) <= 1000 else None
 
 
-def day(text: Any, *, today: datetime.date) -> datetime.date | None:
+def parse_day(text: Any, *, today: datetime.date) -> datetime.date | None:
     """`2024-02-29`, `today`, `today-120y`, `today+1d` (d, w, m, y) as a day; None when it is none.
 
     The 29th of February falls on the 28th where there is none, the 31st on a month's last day.
@@ -210,7 +210,7 @@ _NOUNS = {"number": "number", "date": "day", "timestamp": "day or instant"}
 
 def _wrong_bound(value: Any, family: str, *, moving: bool = False) -> str:
     counted = isinstance(value, str) and value.strip().startswith("today")
-    numeric, dated = number(value) is not None, day(value, today=datetime.date(2000, 1, 1)) is not None
+    numeric, dated = number(value) is not None, parse_day(value, today=datetime.date(2000, 1, 1)) is not None
     if counted and not moving:
         return "must be a fixed day here"
     match family:

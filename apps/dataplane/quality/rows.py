@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from apps.dataplane.errors import Invalid
 from apps.dataplane.plan import RowRule
 
-from .parameters import Parameter, day, instant, number, require_known, require_value
+from .parameters import Parameter, instant, number, parse_day, require_known, require_value
 from .reading import moments_between, normal_numbers, numbers_between
 
 WHERE = "params"
@@ -99,10 +99,10 @@ def validate(rule: RowRule, columns: Mapping[str, str]) -> None:
     _require_bounds(rule)
 
 
-def holds(rule: RowRule, batch: pa.RecordBatch, types: Mapping[str, str], *, today: datetime.date) -> pa.BooleanArray:
+def holds(rule: RowRule, batch: pa.RecordBatch, types: Mapping[str, str], *, day: datetime.date) -> pa.BooleanArray:
     """For each row of `batch` (all-string columns) whether a valid `rule` holds; never null.
 
-    NULL passes every kind but not_null. A value that does not read as the rule needs it fails.
+    `day` is what "today" means. NULL passes every kind but not_null; a value that does not read as it must fails.
     """
     type_ = types[rule.column]
     column = _text(batch.column(rule.column), type_)
@@ -110,9 +110,9 @@ def holds(rule: RowRule, batch: pa.RecordBatch, types: Mapping[str, str], *, tod
         return column.is_valid()
     distinct = column.dictionary_encode()
     if 2 * len(distinct.dictionary) > len(column):
-        verdict = _TESTS[rule.kind](rule.params, column, family(type_), today)
+        verdict = _TESTS[rule.kind](rule.params, column, family(type_), day)
     else:
-        verdict = _TESTS[rule.kind](rule.params, distinct.dictionary, family(type_), today).take(distinct.indices)
+        verdict = _TESTS[rule.kind](rule.params, distinct.dictionary, family(type_), day).take(distinct.indices)
     return pc.or_(column.is_null(), verdict.fill_null(False))
 
 
@@ -179,7 +179,7 @@ _TESTS: Mapping[str, Callable[[Mapping[str, Any], pa.Array, str, datetime.date],
 
 def _bound(value: Any, today: datetime.date) -> Any:
     """A Decimal, a day or an instant, as `value` reads."""
-    return number(value) if number(value) is not None else day(value, today=today) or instant(value)
+    return number(value) if number(value) is not None else parse_day(value, today=today) or instant(value)
 
 
 def _is_moment(bound: Any) -> bool:
