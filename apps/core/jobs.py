@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
-from apps.dataplane.errors import Fenced, LockgateError
+from apps.dataplane.errors import Fenced, LockgateError, Unreachable
 
 from .jobkinds import JobKind
 from .logs import job_id
@@ -34,7 +34,10 @@ NUDGE_AGAIN = timedelta(seconds=5)
 
 @dataclass
 class Lease:
-    """A claimed job in the hands of its worker. Whoever writes outside first calls `check`."""
+    """A claimed job in the hands of its worker. Whoever writes outside first calls `check`.
+
+    `left_behind` names the database backends of an attempt before, which may still be at work: end them first.
+    """
 
     job_id: str
     kind: str
@@ -43,6 +46,7 @@ class Lease:
     fence: int
     owner: str
     seconds: int
+    left_behind: list[list[str]] = field(default_factory=list)
     lost: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
@@ -62,7 +66,7 @@ class Lease:
             self.lost.set()
         return bool(held)
 
-    def hold_backends(self, backends: list[list[object]]) -> None:
+    def hold_backends(self, backends: list[list[str]]) -> None:
         """Remember database backends, so that a takeover can end them: [[connection id, pid, started at], …]."""
         if not self._row().update(backends=backends):
             self.lost.set()
@@ -114,7 +118,9 @@ def claim(job: str, *, owner: str) -> Lease | None:
     if not taken:
         return None
     row = Job.objects.get(id=job)
-    return Lease(str(row.id), row.kind, row.subject, row.attempts, row.fence, owner, row.lease_seconds)
+    return Lease(
+        str(row.id), row.kind, row.subject, row.attempts, row.fence, owner, row.lease_seconds, row.backends
+    )
 
 
 def finish(lease: Lease, *, state: str = Job.DONE, outcome: str = "") -> None:
@@ -155,6 +161,9 @@ def work(job: str, *, owner: str | None = None) -> None:
         _close(lease, Job.DONE, "")
     except Fenced:
         log.warning("job %s was taken over; this worker stops", lease.job_id)
+    except Unreachable as error:
+        log.warning("job %s: %s", lease.job_id, error.sentence)
+        _give_back(lease, error.sentence)
     except LockgateError as error:
         _close(lease, Job.FAILED, error.sentence)
     except Exception as error:
@@ -172,7 +181,8 @@ def _close(lease: Lease, state: str, outcome: str) -> None:
 
 def _give_back(lease: Lease, outcome: str) -> None:
     try:
-        connection.close_if_unusable_or_obsolete()
+        if connection.errors_occurred and not connection.in_atomic_block:
+            connection.close()
         release(lease, outcome=outcome)
     except DatabaseError:
         log.warning("job %s could not be given back; its lease will run out", lease.job_id)

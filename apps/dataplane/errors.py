@@ -111,6 +111,11 @@ class Unreachable(LockgateError):
         super().__init__(sentence, remedy=remedy, field=field)
         self.step = step
 
+    @property
+    def passing(self) -> bool:
+        """Whether it may be gone in a moment: what a person has to correct is not."""
+        return self.field not in ("user", "password", "database", "sslmode")
+
 
 class Locked(LockgateError):
     """The process was started without its key: login works, nothing opens, nothing runs."""

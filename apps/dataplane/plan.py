@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .canonical import Json, canonical_hash
 
@@ -236,6 +237,26 @@ def as_json(value: Any) -> Any:
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
+    return value
+
+
+def plan_from_json(document: Mapping[str, Any]) -> RunPlan:
+    """The plan that `as_json` wrote. Raises ValueError for another format: fail closed on what this code cannot read."""
+    if document.get("format") != FORMAT:
+        raise ValueError(f"a plan of format {document.get('format')} cannot be read; this is format {FORMAT}")
+    plan: RunPlan = _build(RunPlan, document)
+    return plan
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """A frozen dataclass, a tuple of such, or a plain value, by the declared type."""
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{item.name: _build(hints[item.name], value[item.name]) for item in fields(kind)})  # type: ignore[operator]
+    if get_origin(kind) is tuple:
+        return tuple(_build(get_args(kind)[0], item) for item in value)
+    if get_origin(kind) is UnionType:
+        return None if value is None else _build(get_args(kind)[0], value)
     return value
 
 

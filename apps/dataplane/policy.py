@@ -203,13 +203,17 @@ def _rule(entry: Any, place: str, domains: Sequence[str] | None) -> Rule:
     _require(isinstance(entry, Mapping), "A rule is an object.", place)
     _only(entry, ("name", "tag", "column", "zone", "treatment", "domain"), place + ".")
     name, zone, domain = (_text(entry, key, place, default) for key, default in _DEFAULTS)
-    _require(bool(_NAME.fullmatch(name.lower())), "A rule needs a short name of letters, digits and spaces.", f"{place}.name")
+    _require(
+        bool(_NAME.fullmatch(name.lower())), "A rule needs a short name of letters, digits and spaces.", f"{place}.name"
+    )
     _require(zone in (ANY, *ZONES), f"Zone {zone!r} is unknown; known are {', '.join(ZONES)} and *.", f"{place}.zone")
     known = domains is None or domain in domains
     _require(known, f"Key domain {domain!r} does not exist; known are {', '.join(domains or ())}.", f"{place}.domain")
     tag, column = _text(entry, "tag", place, ""), _text(entry, "column", place, "")
     _require(bool(tag) != bool(column), "A rule selects by either `tag` or `column`.", f"{place}.tag")
-    _require(not tag or bool(_TAG.fullmatch(tag)), f"{tag!r} is no tag; tags look like pii.contact.email.", f"{place}.tag")
+    _require(
+        not tag or bool(_TAG.fullmatch(tag)), f"{tag!r} is no tag; tags look like pii.contact.email.", f"{place}.tag"
+    )
     return Rule(name, _treatment(entry.get("treatment"), f"{place}.treatment"), zone, tag, column, domain)
 
 
@@ -217,7 +221,9 @@ _DEFAULTS = (("name", ""), ("zone", ANY), ("domain", DEFAULT_DOMAIN))
 
 
 def _treatment(entry: Any, place: str) -> TreatmentSpec:
-    _require(isinstance(entry, Mapping) and isinstance(entry.get("kind"), str), "Name a treatment by its `kind`.", place)
+    _require(
+        isinstance(entry, Mapping) and isinstance(entry.get("kind"), str), "Name a treatment by its `kind`.", place
+    )
     params = {key: value for key, value in entry.items() if key not in ("kind", "version")}
     spec = TreatmentSpec(entry["kind"], params, entry.get("version", 1))
     try:

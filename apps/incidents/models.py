@@ -19,7 +19,9 @@ class Incident(Record):
     number = models.BigIntegerField(unique=True, db_default=NextNumber("incident_number"), editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="incidents")
     subject = models.CharField(max_length=80, help_text="Soft reference: pipeline/<id>.")
-    problem = models.CharField(max_length=120, help_text="What is wrong, as a stable key: check/<stream>/<check id>, run/failed.")
+    problem = models.CharField(
+        max_length=120, help_text="What is wrong, as a stable key: check/<stream>/<check id>, run/failed."
+    )
     title = models.CharField(max_length=200)
     sentence = models.TextField()
     level = models.CharField(max_length=10)

@@ -32,6 +32,7 @@ class Run(Record):
     fence = models.PositiveBigIntegerField(default=0, help_text="Raised by each attempt to extract; parts carry it.")
     plan = models.JSONField(null=True)
     plan_hash = models.CharField(max_length=64, blank=True)
+    counts = models.JSONField(default=dict, help_text="By stream: read, staged, quarantined, rejected, excluded.")
     founding = models.BooleanField(default=False)
     rows_read = models.BigIntegerField(default=0)
     rows_published = models.BigIntegerField(default=0)

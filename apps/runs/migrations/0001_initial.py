@@ -84,6 +84,12 @@ class Migration(migrations.Migration):
                 ),
                 ("plan", models.JSONField(null=True)),
                 ("plan_hash", models.CharField(blank=True, max_length=64)),
+                (
+                    "counts",
+                    models.JSONField(
+                        default=dict, help_text="By stream: read, staged, quarantined, rejected, excluded."
+                    ),
+                ),
                 ("founding", models.BooleanField(default=False)),
                 ("rows_read", models.BigIntegerField(default=0)),
                 ("rows_published", models.BigIntegerField(default=0)),

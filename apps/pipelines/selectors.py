@@ -1,0 +1,82 @@
+"""Reads pipelines and their versions, each only for who may see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.core import access
+from apps.core.actor import Actor
+from apps.dataplane import definition as definitions
+from apps.dataplane.definition import PipelineDefinition
+from apps.dataplane.errors import NotFound
+
+from .models import Pipeline, PipelineVersion
+
+
+def pipelines(actor: Actor) -> QuerySet[Pipeline]:
+    """Every pipeline that the actor may see, by team and name."""
+    rows = Pipeline.objects.filter(archived_at=None).select_related("team", "source__team", "destination__team")
+    if actor.kind != "system" and not actor.organisation & access.ACTIONS["pipeline.view"]:
+        rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "pipeline.view", team)])
+    return rows.order_by("team__name", "name", "id")
+
+
+def pipeline(actor: Actor, id: object) -> Pipeline:
+    """Raises NotFound."""
+    try:
+        found = pipelines(actor).filter(id=UUID(str(id))).first()
+    except ValueError:
+        found = None
+    return _one(found, str(id))
+
+
+def pipeline_named(actor: Actor, team: str, slug: str) -> Pipeline:
+    """By the slugs of its team and its own. Raises NotFound."""
+    return _one(pipelines(actor).filter(team__slug=team, slug=slug).first(), slug)
+
+
+def definition_of(pipeline: Pipeline, version: int | None = None) -> PipelineDefinition:
+    """What the active version, or the one named, says."""
+    return definitions.parse(version_of(pipeline, version).definition)
+
+
+def version_of(pipeline: Pipeline, version: int | None = None) -> PipelineVersion:
+    """Raises NotFound for a version that never was."""
+    number = version or pipeline.active_version
+    found = PipelineVersion.objects.filter(pipeline=pipeline, number=number).first()
+    if found is None:
+        raise NotFound(_("Pipeline %(name)s has no version %(number)s.") % {"name": pipeline.name, "number": number})
+    return found
+
+
+def versions(pipeline: Pipeline) -> QuerySet[PipelineVersion]:
+    """Newest first."""
+    return PipelineVersion.objects.filter(pipeline=pipeline).order_by("-number")
+
+
+def of_connection(connection_id: object) -> list[Pipeline]:
+    """The pipelines that read or write a connection."""
+    rows = Pipeline.objects.filter(archived_at=None).filter(
+        Q(source_id=connection_id) | Q(destination_id=connection_id)
+    )
+    return list(rows.order_by("id"))
+
+
+def of_team(team_id: object) -> list[Pipeline]:
+    return list(Pipeline.objects.filter(team_id=team_id, archived_at=None).order_by("id"))
+
+
+def due(at: datetime) -> list[Pipeline]:
+    """Pipelines whose schedule has come."""
+    rows = Pipeline.objects.filter(next_due_at__lte=at, paused_at=None, archived_at=None)
+    return list(rows.order_by("next_due_at")[:100])
+
+
+def _one(found: Pipeline | None, name: str) -> Pipeline:
+    if found is None:
+        raise NotFound(_("There is no pipeline %(name)s, or none that you may see.") % {"name": name})
+    return found

@@ -1,0 +1,40 @@
+"""Records what checks found, and gives the verdicts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from .models import CheckResult
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict of one check: counts and a short text, never a value of a row."""
+
+    stream: str
+    check_id: str
+    phase: str
+    kind: str
+    severity: str
+    status: str
+    observed: str
+    unexpected: int | None = None
+    total: int | None = None
+
+
+def record(*, run: str, pipeline: str, outcomes: Sequence[Outcome]) -> None:
+    """Keep the verdicts of a run, in the caller's transaction; a later attempt of the same step replaces its own."""
+    rows = [CheckResult(run=run, pipeline=pipeline, **asdict(outcome)) for outcome in outcomes]
+    CheckResult.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["run", "stream", "check_id", "phase"],
+        update_fields=["kind", "severity", "status", "observed", "unexpected", "total"],
+    )
+
+
+def verdicts(run: str) -> list[dict[str, object]]:
+    """Every verdict of a run, for its manifest."""
+    rows = CheckResult.objects.filter(run=run).order_by("stream", "phase", "check_id")
+    return list(rows.values("stream", "check_id", "phase", "kind", "severity", "status", "unexpected", "total"))
