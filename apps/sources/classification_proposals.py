@@ -36,7 +36,7 @@ Name = tuple[str, str, str]
 
 
 def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]:
-    """`{connection, scope, complete, columns: [{schema, table, column, tags}]}`, sorted. Raises Invalid naming the field."""
+    """`{connection, scope, complete, columns: [{schema, table, column, tags}]}`, sorted; Invalid names the field."""
     if not isinstance(proposal, Mapping) or not isinstance(proposal.get("columns"), list | tuple):
         raise Invalid(_("A classification is an object of connection and columns."), field="columns")
     connection = _connection(proposal.get("connection"), team_id)
@@ -89,13 +89,17 @@ def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, t
     old, new = tags_in(before), tags_in(after)
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     connection = Connection.objects.get(id=UUID(after["connection"]))
-    losing = Counter(tag for name in changed for tag in _lost(old.get(name), new.get(name)) if new.get(name) is not None)
+    losing = Counter(
+        tag for name in changed for tag in _lost(old.get(name), new.get(name)) if new.get(name) is not None
+    )
     against = _against_suggestion(after, changed, new)
     unclassified = sum(1 for name in changed if new.get(name) is None)
     named = _first_names(changed)
     parts = [
         ngettext(
-            "%(n)s column of %(name)s is classified", "%(n)s columns of %(name)s are classified", len(changed) - unclassified
+            "%(n)s column of %(name)s is classified",
+            "%(n)s columns of %(name)s are classified",
+            len(changed) - unclassified,
         )
         % {"n": len(changed) - unclassified, "name": connection.name},
         *(_loses(tag, count) for tag, count in sorted(losing.items())),
@@ -139,7 +143,9 @@ def _called_harmless(count: int) -> str:
 
 def _forgotten(count: int) -> str:
     return ngettext(
-        "%(n)s becomes unclassified, so pipelines refuse it", "%(n)s become unclassified, so pipelines refuse them", count
+        "%(n)s becomes unclassified, so pipelines refuse it",
+        "%(n)s become unclassified, so pipelines refuse them",
+        count,
     ) % {"n": count}
 
 
@@ -221,7 +227,11 @@ def _scope(connection: Connection, named: Mapping[Name, Tags]) -> str:
     if len(tables) > 1:
         return f"connection/{connection.id}"
     (schema, table) = next(iter(tables))
-    found = Dataset.objects.filter(Q(schema=schema, table=table), connection=connection).values_list("id", flat=True).first()
+    found = (
+        Dataset.objects.filter(Q(schema=schema, table=table), connection=connection)
+        .values_list("id", flat=True)
+        .first()
+    )
     if found is None:
         raise _unknown(f"{schema}.{table}")
     return f"dataset/{found}"

@@ -1,4 +1,4 @@
-"""What a connection's definition says, as frozen values: where it leads, where it stands, and its sealed credentials."""
+"""What a connection's definition says, as frozen values: where it leads, where it stands, its sealed credentials."""
 
 from __future__ import annotations
 
@@ -192,7 +192,9 @@ def _sealed(purpose: Purpose, value: object) -> SealedCredential:
         raise Invalid(error.sentence, remedy=error.remedy, field=f"{purpose}_user") from None
     if not _is_base64(sealed) or not isinstance(key, int) or isinstance(key, bool) or key < 1:
         raise Invalid(
-            "The password is not sealed.", field=f"{purpose}_password", remedy="Enter the password, so that it is sealed."
+            "The password is not sealed.",
+            field=f"{purpose}_password",
+            remedy="Enter the password, so that it is sealed.",
         )
     return SealedCredential(str(user), str(sealed), key)
 

@@ -126,7 +126,8 @@ def cards(actor: Actor) -> tuple[ConnectionCard, ...]:
     looks = {row.connection_id: row for row in _newest_discoveries(rows)}
     tests = _newest_tests(rows)
     return tuple(
-        ConnectionCard(row, said[row.id], counts.get(row.id, 0), looks.get(row.id), tests.get(row.id, ())) for row in rows
+        ConnectionCard(row, said[row.id], counts.get(row.id, 0), looks.get(row.id), tests.get(row.id, ()))
+        for row in rows
     )
 
 
@@ -262,7 +263,9 @@ def tags_of(column_ids: Iterable[UUID]) -> Mapping[UUID, Tags]:
 
 
 def _tags(column_ids: Sequence[UUID]) -> dict[UUID, Tags]:
-    rows = Classification.objects.filter(column_id__in=column_ids).order_by("column_id", "-number").distinct("column_id")
+    rows = (
+        Classification.objects.filter(column_id__in=column_ids).order_by("column_id", "-number").distinct("column_id")
+    )
     return {row.column_id: None if row.unclassified else tuple(row.tags) for row in rows}
 
 

@@ -121,7 +121,7 @@ def _without_credential(name: str, purpose: Purpose) -> Refused:
 
 
 def test_connection(
-    *, actor: Actor, team_id: object, proposal: Mapping[str, Any], connection_id: UUID | None = None
+    *, actor: Actor, team_id: object, proposal: Mapping[str, Any], connection_id: UUID | None = None  # noqa: PT028
 ) -> UUID:
     """Test each credential of a proposed (or the active) definition in the worker that can open it.
 
@@ -195,7 +195,10 @@ def give_up_test(*, test_id: str, outcome: str) -> None:
     """The job of a test died for good: say so instead of leaving the page waiting."""
     running = ConnectionTest.objects.filter(id=test_id, state=ConnectionTest.RUNNING)
     for test in running:
-        steps = [*test.steps, _failed_step("open", _("The test did not end: %(why)s") % {"why": outcome}, _("Test again."))]
+        steps = [
+            *test.steps,
+            _failed_step("open", _("The test did not end: %(why)s") % {"why": outcome}, _("Test again.")),
+        ]
         running.update(steps=steps, state=ConnectionTest.FAILED, ended_at=Now())
 
 
@@ -233,7 +236,9 @@ def request_discovery(connection: Connection) -> Discovery:
 
 def run_discovery(*, lease: jobs.Lease) -> None:
     """Carry out one discovery. A failure is written into its row, as a sentence, and ends the job."""
-    discovery = Discovery.objects.filter(id=lease.subject_id, state=Discovery.RUNNING).select_related("connection").first()
+    discovery = (
+        Discovery.objects.filter(id=lease.subject_id, state=Discovery.RUNNING).select_related("connection").first()
+    )
     if discovery is None:
         return
     try:

@@ -96,9 +96,7 @@ class Migration(migrations.Migration):
                 ("number", models.PositiveIntegerField()),
                 (
                     "definition",
-                    models.JSONField(
-                        help_text="{format, settings, zone, region, credentials: {read, write: {user, sealed, key}}}"
-                    ),
+                    models.JSONField(help_text="{format, settings, zone, region, credentials: {read, write}}"),
                 ),
                 ("hash", models.CharField(max_length=64)),
                 ("change", models.CharField(max_length=80)),
