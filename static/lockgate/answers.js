@@ -32,8 +32,9 @@ document.addEventListener("htmx:error", (event) => {
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
-  if (!ctx?.text?.slice(0, 2000).includes("data-plain-page")) return;
+  const answer = ctx?.response;
+  if (!(answer?.status < 400) || !ctx.text?.slice(0, 2000).includes("data-plain-page")) return;
   event.preventDefault();
-  const url = ctx.response?.raw?.redirected ? ctx.response.raw.url : location.href;
-  location.assign(url);
+  if (answer.raw?.redirected) location.assign(answer.raw.url);
+  else location.reload();
 });

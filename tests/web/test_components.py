@@ -401,7 +401,8 @@ class TestInABrowser:
         page.goto(site)
         page.evaluate(
             """() => { const button = document.createElement("button"); button.id = "probe";
-                button.textContent = "keep"; button.setAttribute("hx-get", "/missing"); document.querySelector("main").append(button);
+                button.textContent = "keep"; button.setAttribute("hx-get", "/missing");
+                document.querySelector("main").append(button);
                 htmx.process(button); button.click(); }"""
         )
         page.wait_for_selector("#toasts .notice-error")
