@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,15 @@ class Side:
 
     def one(self, query: str) -> Any:
         return self.rows(query)[0][0]
+
+    def gone(self, pid: int) -> bool:
+        """Whether the server process has ended; it may need a moment after its client has left."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if not self.rows(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"):
+                return True
+            time.sleep(0.02)
+        return False
 
     def acting(self, role: Role) -> Side:
         return replace(self, credentials=Credentials(role.name, role.password))

@@ -139,7 +139,7 @@ def test_null_empty_text_and_a_literal_backslash_n_stay_three_things(source: Sid
 HOSTILE_NAMES = (
     'quote"quote', "it's", "a;DROP TABLE x;--", "line\nbreak", "ü" * 31 + "x", "<script>alert(1)</script>",
     "%s %(a)s %", "{} {0}", "select", " ", "\\N", "$1", "a.b", "/*", "E'\\''", "日本語", "😀", "c\tc",
-    
+
     "CamelCase", "__row_id",
 )  # fmt: skip
 

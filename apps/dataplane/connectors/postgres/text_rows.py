@@ -72,14 +72,22 @@ def text_schema(columns: Sequence[str]) -> pa.Schema:
 
 def written(batch: pa.RecordBatch) -> Iterator[pa.Buffer]:
     """A batch of string columns as CSV, in pieces of a few MiB so that a large batch is never held twice."""
-    for column in batch.schema:
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            raise TypeError(f"the text lane loads strings only, not {column.type}")
-    rows = max(1, batch.num_rows * SLICE_BYTES // max(1, batch.nbytes))
-    for start in range(0, batch.num_rows, rows):
+    plain = pa.RecordBatch.from_arrays(
+        [_strings(column) for column in batch.columns], schema=text_schema(batch.schema.names)
+    )
+    rows = max(1, plain.num_rows * SLICE_BYTES // max(1, plain.nbytes))
+    for start in range(0, plain.num_rows, rows):
         sink = pa.BufferOutputStream()
-        csv.write_csv(batch.slice(start, rows), sink, WRITTEN)
+        csv.write_csv(plain.slice(start, rows), sink, WRITTEN)
         yield sink.getvalue()
+
+
+def _strings(column: pa.Array) -> pa.Array:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        # What other types look like as text is the lane's business (`lanes.encode`), not a guess made here.
+        raise TypeError(f"the text lane loads strings only, not {column.type}")
+    return column.cast(pa.string())
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
