@@ -6,9 +6,10 @@ import sys
 
 # Must stay readable to any Python 3, so that an unsupported one gets a sentence instead of a syntax error.
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-    sys.exit(  # noqa: UP031
-        "Lockgate needs Python 3.11, 3.12 or 3.13, and this is Python %d.%d: start it with one of these, "
-        "for example `python3.12 manage.py up --demo`." % sys.version_info[:2]
+    version = ".".join(map(str, sys.version_info[:2]))
+    sys.exit(
+        "Lockgate needs Python 3.11, 3.12 or 3.13, and this is Python " + version + ": start it with one of these, "
+        "for example `python3.12 manage.py up --demo`."
     )
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))

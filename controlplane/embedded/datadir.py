@@ -90,7 +90,7 @@ def explained(place: Path) -> Iterator[None]:
             raise CannotStart(
                 f"The disk that holds {place} is full; free some space or choose another place with --data."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
             raise CannotStart(
                 f"The data directory {place} cannot be written ({error.strerror}); "
                 "choose another with --data or give this user the right to write there."

@@ -33,7 +33,7 @@ def end(data: DataDirectory, clusters: Sequence[Path], say: Callable[[str], None
         _wait_for_backends(cluster)
     if found:
         names = ", ".join(sorted(set(found.values())))
-        say(f"ended {len(found)} processes that an earlier start had left behind: {names}")
+        say(f"ended what an earlier start had left behind: {names} ({len(found)})")
     for path in data.run.glob("*.pid"):
         path.unlink()
     return len(found)
