@@ -21,9 +21,17 @@ function complain(text) {
   box.append(toast);
 }
 
+// A refusal says itself what was refused and why; only a fault needs our general sentence.
+function sentenceOf(html) {
+  const answer = new DOMParser().parseFromString(html || "", "text/html");
+  const lines = answer.querySelectorAll(".refusal-body > p:not(.refusal-title)");
+  return [...lines].map((line) => line.textContent.trim()).join(" ") || texts.errorText;
+}
+
 document.addEventListener("htmx:response:error", (event) => {
-  const status = event.detail.ctx?.response?.status;
-  if (status === 403 || status === 404 || status >= 500) complain(texts.errorText);
+  const { response, text } = event.detail.ctx ?? {};
+  const status = response?.status;
+  if (status === 403 || status === 404 || status >= 500) complain(sentenceOf(text));
 });
 
 document.addEventListener("htmx:error", (event) => {

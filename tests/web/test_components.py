@@ -102,6 +102,10 @@ class TestChips:
     def test_an_unknown_state_is_shown_plainly(self) -> None:
         assert _states.shown("half_baked") == ("mute", "Half baked", "")
 
+    def test_an_open_change_waits_and_an_open_incident_is_bad(self) -> None:
+        assert _states.shown("OPEN", "change") == ("warn", "Awaiting review", "clock")
+        assert _states.shown("OPEN") == ("fail", "Open", "flame")
+
     def test_a_count_of_nothing_is_not_drawn(self) -> None:
         assert rendered("{% badge 0 %}{% badge None %}") == ""
 

@@ -9,7 +9,7 @@ _STATES = {
         "SUCCEEDED": _("Succeeded"), "PUBLISHED": _("Published"), "PASSED": _("Passed"), "APPROVED": _("Approved"),
         "APPLIED": _("Applied"), "ACTIVE": _("Active"), "RESOLVED": _("Resolved"), "DONE": _("Done"),
         "COMPLETED": _("Completed"), "DELIVERED": _("Delivered"), "CONFIRMED": _("Confirmed"), "OK": _("OK"),
-        "VERIFIED": _("Verified"), "OPEN_GATE": _("Gate open"), "REACHABLE": _("Reachable"),
+        "VERIFIED": _("Verified"), "SENT": _("Sent"), "OPEN_GATE": _("Gate open"), "REACHABLE": _("Reachable"),
     },
     "fail": {
         "FAILED": _("Failed"), "REFUSED": _("Refused"), "REJECTED": _("Rejected"), "BLOCKED": _("Blocked"),
@@ -28,7 +28,7 @@ _STATES = {
         "WARNING": _("Warning"), "DRIFT": _("Schema drift"), "DRIFTED": _("Schema drift"), "PAUSED": _("Paused"),
         "HELD": _("Held"), "CANCELLING": _("Cancelling"), "UNCLASSIFIED": _("Unclassified"), "RETRYING": _("Retrying"),
         "STALE": _("Out of date"), "MEDIUM": _("Medium"), "QUARANTINED": _("Quarantined"), "INVITED": _("Invited"),
-        "FOUNDING": _("Founding"),
+        "FOUNDING": _("Founding"), "ASKED": _("Changes requested"),
     },
     "mute": {
         "QUEUED": _("Queued"), "WAITING": _("Waiting"), "PENDING": _("Pending"), "DRAFT": _("Draft"),
@@ -44,12 +44,15 @@ _ICONS = {
     "HELD": "hand-stop", "REFUSED": "ban", "BLOCKED": "ban", "QUEUED": "clock", "WAITING": "clock", "PENDING": "clock",
     "DRAFT": "pencil", "ARCHIVED": "archive", "ROLLED_BACK": "arrow-back-up", "SKIPPED": "player-skip-forward",
     "CANCELLED": "ban", "OPEN": "flame", "ACKNOWLEDGED": "eye", "UNCLASSIFIED": "help-circle", "QUARANTINED": "lock",
-    "CHANGES_REQUESTED": "message",
+    "CHANGES_REQUESTED": "message", "ASKED": "message",
 }  # fmt: skip
+# An open incident is bad news; an open change waits for somebody.
+_OF = {("change", "OPEN"): "AWAITING_REVIEW"}
 
 
-def shown(value: object) -> tuple[str, str, str]:
+def shown(value: object, of: str = "") -> tuple[str, str, str]:
     """Kind, word and icon name (empty: the kind's own); an unknown value is shown plainly in grey."""
     key = str(getattr(value, "value", value)).upper().replace("-", "_").replace(" ", "_")
+    key = _OF.get((of, key), key)
     kind, word = _KINDS.get(key, ("mute", key.replace("_", " ").capitalize()))
     return kind, str(word), _ICONS.get(key, "")

@@ -62,9 +62,9 @@ def chip(kind: str, text: str, icon: str = "") -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/chip.html")
-def state(value: str) -> dict[str, Any]:
-    """The chip of a state value of the product, such as RUNNING."""
-    kind, text, sign = _states.shown(value)
+def state(value: str, of: str = "") -> dict[str, Any]:
+    """The chip of a state value of the product, such as RUNNING; `of` says whose where one value means two things."""
+    kind, text, sign = _states.shown(value, of)
     return {"kind": kind, "text": text, "icon": sign or CHIP_ICONS[kind]}
 
 
