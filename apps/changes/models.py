@@ -48,7 +48,9 @@ class Change(Record):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(name="an_empty_rule_never_approves", condition=Q(approvals_needed__gte=1) | Q(founding=True))
+            models.CheckConstraint(
+                name="an_empty_rule_never_approves", condition=Q(approvals_needed__gte=1) | Q(founding=True)
+            )
         ]
         indexes: ClassVar = [
             models.Index(name="change_list", fields=["team", "number"]),

@@ -1,0 +1,132 @@
+"""The loops of the control process: scheduler, applier and notary, each in a thread with its own database role."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import InterfaceError, OperationalError, connection
+
+from apps.audit import services as audit
+from apps.changes import services as changes
+from apps.core import jobs
+from apps.dataplane.errors import Locked
+from apps.keys import services as keys
+
+from .connections import use
+
+log = logging.getLogger("lockgate.control")
+WAIT_FOR_DATABASE = 1.0
+TOO_OLD = 30.0
+
+
+def scheduler() -> tuple[Callable[[], object], ...]:
+    """What the scheduler does each second; the value tells whether there may be more to do at once."""
+    return (_sweep, _start_due, _expire)
+
+
+def _sweep() -> None:
+    jobs.sweep()
+
+
+def _start_due() -> None:
+    _runs("start_due")
+
+
+def _expire() -> None:
+    changes.expire()
+
+
+def applier() -> tuple[Callable[[], object], ...]:
+    """Applies one approved change after the other."""
+    return (changes.apply_next,)
+
+
+class Notary:
+    """Numbers and chains events, and signs manifests. Its first look goes through the whole log."""
+
+    def __init__(self) -> None:
+        self.opened = False
+        self.said = ""
+        self.looked_everywhere = False
+
+    def tasks(self) -> tuple[Callable[[], object], ...]:
+        return (self.unlock, self.sequence, self.sign)
+
+    def unlock(self) -> None:
+        if self.opened:
+            return
+        try:
+            keys.unlock()
+            self.opened, self.said = True, ""
+        except Locked as error:
+            if self.said != error.sentence:
+                log.error("locked: %s %s", error.sentence, error.remedy)
+            self.said = error.sentence
+
+    @property
+    def locked(self) -> bool:
+        return bool(self.said)
+
+    def sequence(self) -> bool:
+        found = audit.sequence(everything=not self.looked_everywhere)
+        self.looked_everywhere = self.looked_everywhere or found == 0
+        return found == audit.BATCH
+
+    def sign(self) -> object:
+        return _runs("sign_manifests") if self.opened else None
+
+
+def _runs(name: str) -> object:
+    from apps.runs import services as runs
+
+    return getattr(runs, name)()
+
+
+@dataclass
+class Loop:
+    """One loop: its tasks again and again, each by itself, so that one that fails does not stop the others."""
+
+    name: str
+    url: str = field(repr=False)
+    tasks: tuple[Callable[[], object], ...]
+    pause: float
+    stopping: threading.Event
+    ticked: float = field(default_factory=time.monotonic)
+
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self.run, name=self.name, daemon=True)
+        thread.start()
+        return thread
+
+    def run(self) -> None:
+        if self.url:
+            use(self.url)
+        while not self.stopping.is_set():
+            self.ticked = time.monotonic()
+            more = [self._do(task) for task in self.tasks]
+            if not any(more):
+                self.stopping.wait(self.pause)
+        connection.close()
+
+    def _do(self, task: Callable[[], object]) -> bool:
+        if self.stopping.is_set():
+            return False
+        try:
+            return bool(task())
+        except (OperationalError, InterfaceError) as error:
+            log.warning("%s: the database did not answer (%s); trying again", self.name, type(error).__name__)
+        except Exception:
+            log.exception("%s: %s failed", self.name, getattr(task, "__name__", "a task"))
+        # Whatever the connection was in the middle of, it ends here, with its locks.
+        connection.close()
+        self.stopping.wait(WAIT_FOR_DATABASE)
+        return False
+
+    @property
+    def alive(self) -> bool:
+        """False when a task has been stuck for long."""
+        return time.monotonic() - self.ticked < TOO_OLD
