@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import re
 import shutil
 import threading
@@ -268,7 +269,7 @@ NAV = [
 SHELL = {
     "person": {"name": "Mara Köhler", "role": "Reviewer"},
     "unread": 2,
-    "urls": {"home": "/", "search": "/search", "incidents": "#i", "profile": "#me", "sign_out": "/out"},
+    "urls": {"home": "/", "search": "/search", "notices": "#n", "profile": "#me", "sign_out": "/out"},
     "founding": True,
     "founding_url": "#f",
 }
@@ -315,7 +316,8 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    on_path = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    found = os.environ.get("LOCKGATE_TEST_BROWSER") or next(filter(None, on_path), None)
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=[*quiet, "--no-first-run"])
