@@ -57,6 +57,11 @@ def organisation_name() -> str:
     return Organisation.objects.values_list("name", flat=True).first() or ""
 
 
+def organisation() -> QuerySet[Organisation]:
+    """The one row about the installation, if it has been set up, with `founding`: whether that is still open."""
+    return Organisation.objects.annotate(founding=Exists(founding()))
+
+
 def founding_open() -> bool:
     """Whether one signature still suffices: until two reviewers have been active at the same time, once."""
     return founding().exists()
@@ -91,11 +96,12 @@ def people_with(team_id: object, role: str) -> list[User]:
 
 def names(ids: Iterable[object]) -> dict[str, str]:
     """Names by id, of those who exist."""
-    wanted = {key for key in map(str, ids) if _is_uuid(key)}
+    wanted = {key for key in map(str, ids) if is_uuid(key)}
     return {str(key): name for key, name in User.objects.filter(id__in=wanted).values_list("id", "name")}
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether this can be somebody's id."""
     try:
         UUID(text)
     except ValueError:
@@ -147,6 +153,18 @@ def person(actor: Actor, person_id: UUID) -> Person:
     if user is None:
         raise NotFound("There is no such person.")
     return _person(user)
+
+
+def find(actor: Actor, email: str) -> str:
+    """The name of whoever has this address; empty for nobody."""
+    access.require(actor, "people.view")
+    return User.objects.filter(email__iexact=email).values_list("name", flat=True).first() or ""
+
+
+def own_roles(actor: Actor) -> list[Held]:
+    """The roles that the actor holds now."""
+    rows = Membership.objects.filter(user_id=actor.id, revoked_at=None).select_related("team")
+    return [_held(row) for row in rows.order_by("team__name", "role")]
 
 
 def _memberships(which: Q) -> Prefetch[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, IntegerField, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from apps.core.actor import Actor
@@ -22,6 +23,12 @@ def notices(actor: Actor, *, unread: bool = False, cursor: str = "", size: int =
 def unread(actor: Actor) -> int:
     """How many of the actor's notices wait to be read."""
     return _unread(actor).count()
+
+
+def unread_expression(actor: Actor) -> Coalesce:
+    """The same as an expression, so that every page gets it within another query."""
+    counted = _unread(actor).order_by().values("user_id").annotate(n=Count("id")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
 def _own(actor: Actor) -> QuerySet[Notice]:

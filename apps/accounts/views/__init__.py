@@ -1,0 +1,5 @@
+"""Pages about people."""
+
+from .entry import locked_out
+
+__all__ = ["locked_out"]

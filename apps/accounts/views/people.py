@@ -1,0 +1,125 @@
+"""Pages about everybody: who holds which role since when and by which change, and how that is altered."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.accounts import forms, selectors, services
+from apps.changes import selectors as changes
+from apps.changes import services as review
+from apps.core import access
+from apps.core.forms import bind_error
+from apps.dataplane.errors import Invalid
+
+from .showing import WRONG_INPUT, shown
+
+
+@require_safe
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody, with the roles held now."""
+    page = selectors.people(request.actor, q=request.GET.get("q", ""), cursor=request.GET.get("cursor", ""))
+    may = access.allowed(request.actor, "membership.propose")
+    return render(request, "accounts/people.html", {"page": page, "may_propose": may})
+
+
+@require_safe
+def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
+    """One person: roles now and before, each with the change that gave it."""
+    found = selectors.person(request.actor, person_id)
+    references = {held.change for held in (*found.roles, *found.past)} | {held.ended_by for held in found.past}
+    said = {
+        "person": found,
+        "numbers": _change_numbers(request, references),
+        "teams": selectors.teams(request.actor),
+        "may_propose": access.allowed(request.actor, "membership.propose"),
+        "may_revoke": access.allowed(request.actor, "role.revoke"),
+        "may_deactivate": access.allowed(request.actor, "person.deactivate"),
+    }
+    return render(request, "accounts/person.html", said)
+
+
+def _change_numbers(request: HttpRequest, references: set[str]) -> dict[str, int]:
+    """Numbers of changes by their soft reference, as far as the reader may see them."""
+    wanted = {ref.partition("/")[2] for ref in references if ref.startswith("change/")}
+    wanted = {key for key in wanted if selectors.is_uuid(key)}
+    rows = changes.visible(request.actor).filter(id__in=wanted).values_list("id", "number")
+    return {f"change/{key}": number for key, number in rows}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invite(request: HttpRequest) -> HttpResponse:
+    """Propose the first roles of somebody who is not here yet; approved, they get an invitation."""
+    access.require(request.actor, "membership.propose")
+    teams = selectors.teams(request.actor)
+    form = forms.NewPerson(request.POST or None, teams=[(team.slug, team.name) for team in teams])
+    if request.method == "POST" and form.is_valid():
+        try:
+            known = selectors.find(request.actor, form.cleaned_data["email"])
+            if known:
+                raise Invalid(
+                    _("%(name)s is here already: propose roles on their page.") % {"name": known}, field="email"
+                )
+            return _propose(request, form, team=form.cleaned_data["team"])
+        except WRONG_INPUT as error:
+            bind_error(form, error)
+    return shown(request, "accounts/invite.html", form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def roles(request: HttpRequest, person_id: UUID, team: str = "") -> HttpResponse:
+    """Propose all roles that one person shall hold in one team, and in the organisation."""
+    access.require(request.actor, "membership.propose")
+    found = selectors.person(request.actor, person_id)
+    where = next((row for row in selectors.teams(request.actor) if row.slug == team), None)
+    form = forms.Roles(request.POST or None, initial=_held(found, team))
+    if where is None:
+        del form.fields["roles"]
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _propose(request, form, team=team if where else "", email=found.email, name=found.name)
+        except WRONG_INPUT as error:
+            bind_error(form, error)
+    return shown(request, "accounts/roles.html", form, person=found, team=where)
+
+
+def _held(person: selectors.Person, team: str) -> dict[str, list[str]]:
+    return {
+        "roles": [held.role for held in person.roles if held.team_slug == team and team],
+        "organisation_roles": [held.role for held in person.roles if not held.team_slug],
+    }
+
+
+def _propose(request: HttpRequest, form: forms.Roles, **more: str) -> HttpResponse:
+    said = {**form.cleaned_data, **more}
+    team_id = next((row.id for row in selectors.teams(request.actor) if row.slug == said["team"]), None)
+    change = review.propose(
+        actor=request.actor, kind="membership", team_id=team_id, reason=said.pop("reason"), proposal=said
+    )
+    return redirect("changes:change", change.number)
+
+
+@require_POST
+def invite_again(request: HttpRequest, person_id: UUID) -> HttpResponse:
+    services.invite_again(actor=request.actor, person_id=person_id)
+    messages.success(request, _("A new invitation is on its way."))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+def deactivate(request: HttpRequest, person_id: UUID) -> HttpResponse:
+    services.deactivate(actor=request.actor, person_id=person_id)
+    messages.success(request, _("This person is out: roles, tokens and sessions have ended."))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+def revoke_role(request: HttpRequest, person_id: UUID, membership_id: UUID) -> HttpResponse:
+    services.revoke_role(actor=request.actor, membership_id=membership_id)
+    messages.success(request, _("The role is revoked."))
+    return redirect("accounts:person", person_id)
