@@ -1,0 +1,1 @@
+"""The demo organisation: generated, plainly fake, and governed like any other."""
