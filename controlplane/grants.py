@@ -10,6 +10,10 @@ Grants = dict[str, str]
 
 READ, ADD, KEEP = "SELECT", "SELECT INSERT", "SELECT INSERT UPDATE"
 PUBLIC_KEYS = "SELECT(id, created_at, holder, purpose, domain, version, state, public)"
+CHANGES = (
+    "SELECT INSERT UPDATE(title, reason, sentence, risk, risk_reasons, approvals_needed, proposal, binding, binding_hash,"
+    " exhibits, state, outcome, decided_at)"
+)
 PEOPLE = "SELECT(id, created_at, email, name, time_zone, is_active, is_service, activated_at, deactivated_at)"
 
 _COMMON: Grants = {
@@ -81,8 +85,9 @@ GRANTS: dict[str, Grants] = {
         "runs_logline": ADD,
         "incidents_incident": "SELECT UPDATE",
         "incidents_incidententry": ADD,
-        "changes_change": KEEP,
-        "changes_participant": KEEP,
+        "changes_change": CHANGES,
+        # A verdict may be revised; which part somebody took may not.
+        "changes_participant": "SELECT INSERT UPDATE(verdict, binding_hash, comment, at)",
         "changes_comment": ADD,
     },
     "worker": {
@@ -127,6 +132,7 @@ GRANTS: dict[str, Grants] = {
         "runs_step": KEEP,
         "runs_logline": ADD,
         "changes_change": "SELECT UPDATE(state, outcome, decided_at)",
+        "changes_participant": READ,
         "core_proposalwanted": "SELECT UPDATE",
         "sources_connectiontest": "SELECT UPDATE",
         "sources_discovery": "SELECT UPDATE",
@@ -141,7 +147,7 @@ GRANTS: dict[str, Grants] = {
         "core_job": ADD,
         "alerts_notice": ADD,
         "alerts_delivery": ADD,
-        "changes_change": "SELECT UPDATE",
+        "changes_change": "SELECT UPDATE(state, outcome, applied_at)",
         "changes_participant": READ,
     },
     "notary": {

@@ -15,6 +15,7 @@ from apps.changes import services as changes
 from apps.core import jobs
 from apps.dataplane.errors import Locked
 from apps.keys import services as keys
+from apps.runs import services as runs
 
 from .connections import use
 
@@ -33,7 +34,7 @@ def _sweep() -> None:
 
 
 def _start_due() -> None:
-    _runs("start_due")
+    runs.start_due()
 
 
 def _expire() -> None:
@@ -77,13 +78,7 @@ class Notary:
         return found == audit.BATCH
 
     def sign(self) -> object:
-        return _runs("sign_manifests") if self.opened else None
-
-
-def _runs(name: str) -> object:
-    from apps.runs import services as runs
-
-    return getattr(runs, name)()
+        return runs.sign_manifests() if self.opened else None
 
 
 @dataclass

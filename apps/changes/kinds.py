@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol, cast
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts import apply as membership_apply
+from apps.accounts import proposals as memberships
 from apps.core.governed import Consequence, Current
 from apps.dataplane.errors import Invalid
+from apps.pipelines import apply as pipeline_apply
+from apps.pipelines import proposals as pipelines
+from apps.policies import apply as policy_apply
+from apps.policies import proposals as policies
+from apps.sources import classification_apply, connection_apply
+from apps.sources import classification_proposals as classifications
+from apps.sources import connection_proposals as connections
 
 
 class Proposals(Protocol):
@@ -20,12 +28,12 @@ class Proposals(Protocol):
 
     ACTION: str
 
-    def normalise(self, proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]: ...
-    def target(self, proposal: Mapping[str, Any], *, team_id: object) -> str: ...
+    def normalise(self, proposal: Mapping[str, Any], *, team_id: Any) -> dict[str, Any]: ...
+    def target(self, proposal: Mapping[str, Any], *, team_id: Any) -> str: ...
     def current(self, target: str) -> Current: ...
     def text(self, proposal: Mapping[str, Any]) -> str: ...
     def consequence(
-        self, before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: object
+        self, before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Any
     ) -> Consequence: ...
 
 
@@ -42,38 +50,22 @@ class Kind:
     name: str
     label: str | Promise
     icon: str
-    proposals_module: str
-    apply_module: str
+    proposals: Proposals
+    applier: Apply
 
-    @property
-    def proposals(self) -> Proposals:
-        return cast(Proposals, import_module(self.proposals_module))
 
-    @property
-    def applier(self) -> Apply:
-        return cast(Apply, import_module(self.apply_module))
+def _kind(name: str, label: str | Promise, icon: str, proposals: object, applier: object) -> Kind:
+    return Kind(name, label, icon, cast(Proposals, proposals), cast(Apply, applier))
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("policy", gettext_lazy("Policy"), "shield-lock", "apps.policies.proposals", "apps.policies.apply"),
-        Kind("pipeline", gettext_lazy("Pipeline"), "route", "apps.pipelines.proposals", "apps.pipelines.apply"),
-        Kind(
-            "classification",
-            gettext_lazy("Classification"),
-            "tags",
-            "apps.sources.classification_proposals",
-            "apps.sources.apply",
-        ),
-        Kind(
-            "connection",
-            gettext_lazy("Connection"),
-            "database",
-            "apps.sources.connection_proposals",
-            "apps.sources.apply",
-        ),
-        Kind("membership", gettext_lazy("Role"), "users", "apps.accounts.proposals", "apps.accounts.apply"),
+        _kind("policy", gettext_lazy("Policy"), "shield-lock", policies, policy_apply),
+        _kind("pipeline", gettext_lazy("Pipeline"), "route", pipelines, pipeline_apply),
+        _kind("classification", gettext_lazy("Classification"), "tags", classifications, classification_apply),
+        _kind("connection", gettext_lazy("Connection"), "database", connections, connection_apply),
+        _kind("membership", gettext_lazy("Role"), "users", memberships, membership_apply),
     )
 }
 

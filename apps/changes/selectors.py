@@ -93,10 +93,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was checked just now, and how it came out."""
+    """One thing that was checked just now, and how it came out: done, failed or waiting."""
 
-    ok: bool
-    sentence: str
+    state: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,17 @@ class ChangeDetail:
     proposal: dict[str, Any]
     outcome: str
     applied_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        """What the texts are about, such as `policy/contacts-pii`."""
+        return "/".join(filter(None, (self.row.kind, str(self.proposal.get("slug", "")))))
+
+    @property
+    def note(self) -> str:
+        if not self.base_version:
+            return _("new")
+        return _("version %(old)s → %(new)s") % {"old": self.base_version, "new": self.base_version + 1}
 
 
 def visible(actor: Actor) -> QuerySet[Change]:
@@ -367,27 +378,28 @@ def _checks(change: Change, parts: Sequence[Participant]) -> tuple[Check, ...]:
     try:
         now_ = derive(change.kind, change.team_id, change.proposal).document
     except LockgateError as error:
-        return (Check(False, error.sentence),)
+        return (Check("failed", error.sentence),)
     bound = change.binding
     difference = moved(bound, now_)
     pipelines = len({plan["pipeline"] for plan in now_["plans_after"]})
     recompiled = ngettext("Plan of %(n)s pipeline recompiled", "Plans of %(n)s pipelines recompiled", pipelines)
     same_plans = all(bound[side] == now_[side] for side in ("plans_before", "plans_after"))
     base = bound["base_version"]
-    checks = [Check(True, _("The proposal is valid"))]
+    checks = [Check("done", _("The proposal is valid"))]
     if bound["base_version"] == now_["base_version"]:
         still = (
             _("Based on version %(n)s, which is still active") % {"n": base}
             if base
             else _("Nothing of this name exists yet")
         )
-        checks.append(Check(True, still))
+        checks.append(Check("done", still))
     if pipelines and same_plans:
-        checks.append(Check(True, recompiled % {"n": pipelines}))
+        checks.append(Check("done", recompiled % {"n": pipelines}))
     if difference:
-        checks.append(Check(False, difference))
+        checks.append(Check("failed", difference))
     given = len(people.counting(change, parts))
     if not change.founding:
         said = {"given": given, "needed": change.approvals_needed}
-        checks.append(Check(given >= change.approvals_needed, _("%(given)s of %(needed)s approvals count") % said))
+        state = "done" if given >= change.approvals_needed else "waiting"
+        checks.append(Check(state, _("%(given)s of %(needed)s approvals count") % said))
     return tuple(checks)

@@ -1,0 +1,147 @@
+"""The inbox and the page on which a change is decided."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.core.forms import bind_error
+from apps.dataplane.errors import Denied, LockgateError
+
+from . import selectors, services
+from .forms import STATES, Decide, Edit, Filter, Say
+from .kinds import KINDS
+
+
+@require_safe
+def inbox(request: HttpRequest) -> HttpResponse:
+    """The changes that the reader may see, newest first."""
+    filters = Filter(request.GET).filters()
+    page = selectors.changes(request.actor, filters, cursor=request.GET.get("cursor", ""))
+    waiting = selectors.waiting_count(request.actor)
+    here = reverse("changes:inbox")
+    tabs = [
+        {"url": f"{here}?show={name}", "label": label, "active": filters.show == name, "badge": badge}
+        for name, label, badge in (
+            (selectors.OPEN, _("Open"), 0),
+            (selectors.NEEDS_ME, _("Needs me"), waiting),
+            (selectors.MINE, _("Mine"), 0),
+            (selectors.ALL, _("All"), 0),
+        )
+    ]
+    shown = {
+        "page": page,
+        "tabs": tabs,
+        "filters": filters,
+        "waiting": waiting,
+        "kinds": [(kind.name, kind.label) for kind in KINDS.values()],
+        "states": STATES,
+    }
+    return render(request, "changes/inbox.html", shown)
+
+
+@require_safe
+def change(request: HttpRequest, number: int) -> HttpResponse:
+    """Everything that a reviewer needs to decide."""
+    return _show(request, number)
+
+
+@require_POST
+def decide(request: HttpRequest, number: int) -> HttpResponse:
+    """Approve, ask for something else, or reject."""
+    found = selectors.numbered(request.actor, number)
+    form = Decide(request.POST)
+    if not form.is_valid():
+        return _show(request, number, decision=form)
+    given = form.cleaned_data
+    arguments = {"change_id": found.id, "seen": given["seen"], "comment": given["comment"]}
+    try:
+        if given["verdict"] == Decide.APPROVE:
+            decided = services.approve(actor=request.actor, **arguments)
+        elif given["verdict"] == Decide.ASK:
+            decided = services.request_changes(actor=request.actor, **arguments)
+        else:
+            decided = services.reject(actor=request.actor, **arguments)
+    except Denied:
+        raise  # Recorded, like every denial, by whoever shows it.
+    except LockgateError as error:
+        bind_error(form, error)
+        return _show(request, number, decision=form)
+    messages.success(request, _outcome(given["verdict"], decided.state))
+    return redirect("changes:change", number)
+
+
+def _outcome(verdict: str, state: str) -> str:
+    if verdict == Decide.APPROVE:
+        if state == "OPEN":
+            return _("Approved. Another person must approve it, too.")
+        return _("Approved. It is applied within moments.")
+    return (
+        _("The author was asked for something else.") if verdict == Decide.ASK else _("Rejected. Nothing was written.")
+    )
+
+
+@require_POST
+def comment(request: HttpRequest, number: int) -> HttpResponse:
+    """Say something about a change."""
+    found = selectors.numbered(request.actor, number)
+    form = Say(request.POST)
+    if not form.is_valid():
+        return _show(request, number, say=form)
+    services.comment(actor=request.actor, change_id=found.id, text=form.cleaned_data["text"])
+    return redirect("changes:change", number)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, number: int) -> HttpResponse:
+    """Replace the proposal; who does can no longer review it."""
+    detail = selectors.change(request.actor, number)
+    pretty = json.dumps(detail.proposal, indent=2, ensure_ascii=False)
+    form = Edit(request.POST or None, initial={"proposal": pretty, "reason": detail.reason})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.edit(actor=request.actor, change_id=detail.row.id, **form.cleaned_data)
+        except Denied:
+            raise
+        except LockgateError as error:
+            bind_error(form, error)
+        else:
+            messages.success(request, _("Edited. Earlier decisions no longer count."))
+            return redirect("changes:change", number)
+    return render(request, "changes/edit.html", {"change": detail, "form": form}, status=422 if form.errors else 200)
+
+
+@require_POST
+def withdraw(request: HttpRequest, number: int) -> HttpResponse:
+    """Take back one's own change."""
+    found = selectors.numbered(request.actor, number)
+    services.withdraw(actor=request.actor, change_id=found.id)
+    messages.success(request, _("Withdrawn. Nothing was written."))
+    return redirect("changes:change", number)
+
+
+@require_POST
+def roll_back(request: HttpRequest, number: int) -> HttpResponse:
+    """Propose what was active before, as a change of its own."""
+    found = selectors.numbered(request.actor, number)
+    back = services.roll_back(actor=request.actor, change_id=found.id)
+    messages.success(request, _("Proposed as a change of its own; it must be approved like any other."))
+    return redirect("changes:change", back.number)
+
+
+def _show(request: HttpRequest, number: int, *, decision: Decide | None = None, say: Say | None = None) -> HttpResponse:
+    detail = selectors.change(request.actor, number)
+    shown: dict[str, Any] = {
+        "change": detail,
+        "decide": decision or Decide(initial={"seen": detail.binding_hash}),
+        "say": say or Say(),
+    }
+    failed = (decision is not None and decision.errors) or (say is not None and say.errors)
+    return render(request, "changes/change.html", shown, status=422 if failed else 200)
