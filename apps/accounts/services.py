@@ -43,7 +43,7 @@ def found(*, organisation: str, name: str, email: str, password: str, time_zone:
     """
     if Organisation.objects.exists():
         raise _already_founded()
-    user = User(email=email.strip(), name=name, time_zone=_zone(time_zone))
+    user = User(email=email.strip().lower(), name=name, time_zone=_zone(time_zone))
     user.set_password(_strong(password, user))
     try:
         with transaction.atomic():
@@ -73,7 +73,7 @@ def _already_founded() -> LockgateError:
 def sign_in(*, request: HttpRequest, email: str, password: str) -> User:
     """Open a session. Every failure, for whatever reason, is an event; too many are refused for a while."""
     address = email.strip().lower()
-    user = authenticate(request, username=address, password=password)
+    user = authenticate(request, email=address, password=password)
     if not isinstance(user, User):
         _record_failure(request, address)
         raise _not_signed_in(request)
