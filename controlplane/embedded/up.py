@@ -15,7 +15,7 @@ from apps.dataplane.errors import LockgateError
 from controlplane import roles
 
 from . import broker, datadir, keyfiles, leftovers, ports, postgres, schema, supervisor
-from .children import Spec
+from .children import Spec, Stop
 from .datadir import CannotStart, DataDirectory
 from .keyfiles import KeyFiles
 from .processes import PROCESSES, ROOT, Installation, Process, environment, named
@@ -143,14 +143,14 @@ def _processes(keeper: Supervisor, installation: Installation) -> None:
     keeper.wait(lambda: supervisor.answers(installation.port), seconds=180, what="the web process did not answer")
 
 
-def _spec(process: Process, installation: Installation, stop: supervisor.Stop) -> Spec:
+def _spec(process: Process, installation: Installation, stop: Stop) -> Spec:
     command = process.command(host=ports.LOOPBACK, port=installation.port)
     return Spec(process.name, command, stop, environment(process, installation), ROOT)
 
 
 def _demo(keeper: Supervisor, installation: Installation, admin_url: str) -> int:
-    """Run `manage.py demo` on this terminal as the owner; it may also make databases beside the control database."""
-    its = environment(OWNER, installation) | {"LOCKGATE_BOOT_ADMIN_URL": admin_url}
+    """Run `manage.py demo` on this terminal, with the web process's rights and the address where it may make databases."""
+    its = environment(named("web"), installation) | {"LOCKGATE_BOOT_ADMIN_URL": admin_url}
     child = subprocess.Popen([sys.executable, "manage.py", "demo"], cwd=ROOT, env=its, stdin=subprocess.DEVNULL)
     try:
         keeper.wait(lambda: child.poll() is not None, seconds=1800, what="the demo did not end")
