@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -113,6 +114,12 @@ class TestState:
             assert one.state("p") is None
             assert two.state("q") is None
 
+    def test_publishers_that_come_at_once_create_the_bookkeeping_once(self, table: Side) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: publish(table, "3"), range(4)))
+        assert rows(table) == [3]
+        assert table.rows("SELECT pipeline FROM lockgate.state") == [("p",)]
+
     def test_a_publication_that_died_before_its_commit_left_nothing(self, table: Side) -> None:
         with table.publisher() as publisher:
             publisher.delete_all(T)
@@ -183,6 +190,15 @@ class TestReplace:
             "Could not commit the publication: it would break a foreign key constraint (k)."
         )
         assert rows(destination) == [1, 3]
+
+    def test_a_partitioned_table_is_replaced_in_all_its_parts(self, destination: Side) -> None:
+        destination.run(
+            "CREATE TABLE t (v int) PARTITION BY LIST (v); CREATE TABLE one PARTITION OF t FOR VALUES IN (1);"
+            "CREATE TABLE rest PARTITION OF t DEFAULT; INSERT INTO t VALUES (1), (2)"
+        )
+        publish(destination, "1", "3")
+        assert rows(destination) == [1, 3]
+        assert destination.rows("SELECT v FROM one") == [(1,)]
 
     def test_rows_that_a_rule_keeps_back_are_refused(self, table: Side) -> None:
         table.run("CREATE RULE keep AS ON DELETE TO t DO INSTEAD NOTHING")

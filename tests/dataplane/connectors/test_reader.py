@@ -106,8 +106,30 @@ def test_a_table_can_be_abandoned_and_the_next_is_of_the_same_moment(source: Sid
         batches = reader.read(T, ("v",), batch_rows=10)
         assert next(batches).num_rows == 10
         source.run("INSERT INTO u VALUES (2)")
-        batches.close()  # type: ignore[attr-defined]
+        batches.close()
         assert values(reader, TableRef("public", "u")) == ["1"]
+
+
+def test_two_tables_at_a_time_are_a_bug_and_no_table_ends_early(source: Side) -> None:
+    source.run("CREATE TABLE t AS SELECT v FROM generate_series(1, 100) AS v")
+    with source.reader() as reader:
+        first = reader.read(T, ("v",), batch_rows=10)
+        next(first)
+        with pytest.raises(RuntimeError, match="another table is being read"):
+            reader.read(T, ("v",))
+        assert sum(batch.num_rows for batch in first) == 90
+        assert len(values(reader)) == 100
+
+
+def test_a_table_that_is_read_on_after_its_reader_was_left_raises(source: Side) -> None:
+    source.run("CREATE TABLE t AS SELECT v FROM generate_series(1, 100000) AS v")
+    with source.reader() as reader:
+        first = reader.read(T, ("v",), batch_rows=10)
+        next(first)
+    with pytest.raises(Unreachable, match="the connection was lost"):
+        list(first)
+    with pytest.raises(RuntimeError, match="the reader is not open"):
+        list(reader.read(T, ("v",)))
 
 
 def test_rows_come_in_the_same_order_every_time(source: Side) -> None:

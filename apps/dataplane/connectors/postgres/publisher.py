@@ -15,7 +15,7 @@ from .backends import Backend, own_backend
 from .bookkeeping import PublishedState, create_if_absent, locked_state, write_state
 from .catalog import is_type, schemas_of
 from .failures import told
-from .session import Connection, begin, connect
+from .session import Connection, begin, connect, end
 from .settings import LONGEST_NAME, Credentials, PostgresSettings
 from .text_rows import RECEIVING, written
 
@@ -67,7 +67,7 @@ class Publisher:
                 # Streams of one run may refer to each other; keys that can wait are checked at the commit.
                 connection.execute("SET CONSTRAINTS ALL DEFERRED")
         except BaseException:
-            connection.close()
+            end(connection)
             raise
         self._connection = connection
         return self
@@ -76,7 +76,7 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._connection is not None:
-            self._connection.close()
+            end(self._connection)
             self._connection = None
 
     def state(self, pipeline: str, *, fence: int | None = None) -> PublishedState | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
+from inspect import GEN_CLOSED, getgeneratorstate
 from types import TracebackType
 
 import psycopg
@@ -15,7 +17,7 @@ from apps.dataplane.plan import TableRef, TableSchema
 from .backends import Backend, own_backend
 from .catalog import schemas_of
 from .failures import RETRY, told
-from .session import Connection, begin, connect, looking
+from .session import Connection, begin, connect, end, looking
 from .settings import Credentials, PostgresSettings
 from .text_rows import SENDING, Buffer, batches, text_schema
 
@@ -38,6 +40,7 @@ class Reader:
         self._credentials = credentials
         self._purpose = purpose
         self._connection: Connection | None = None
+        self._reading: Callable[[], Generator[pa.RecordBatch] | None] = lambda: None
         self.backend_pids: tuple[Backend, ...] = ()
 
     def __enter__(self) -> Reader:
@@ -47,7 +50,7 @@ class Reader:
                 begin(connection, snapshot=True, unhurried=True)
                 self.backend_pids = (own_backend(connection),)
         except BaseException:
-            connection.close()
+            end(connection)
             raise
         self._connection = connection
         return self
@@ -56,7 +59,7 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._connection is not None:
-            self._connection.close()
+            end(self._connection)
             self._connection = None
 
     def schema(self, ref: TableRef) -> TableSchema | None:
@@ -66,12 +69,23 @@ class Reader:
 
     def read(
         self, ref: TableRef, columns: Sequence[str], *, batch_rows: int = BATCH_ROWS, batch_bytes: int = BATCH_BYTES
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Generator[pa.RecordBatch]:
         """Batches of string columns, in the order of `columns`; an empty table gives no batch.
 
         An error of the source in mid-stream raises, also after batches were given out: only an iterator that ends by
-        itself has given the whole table. Raises Unreachable or Refused. One table at a time.
+        itself has given the whole table. Raises Unreachable or Refused. One table at a time; to leave one before its
+        end, close the iterator.
         """
+        unfinished = self._reading()
+        if unfinished is not None and getgeneratorstate(unfinished) != GEN_CLOSED:
+            raise RuntimeError("another table is being read through this reader")
+        reading = self._read(ref, columns, batch_rows, batch_bytes)
+        self._reading = weakref.ref(reading)
+        return reading
+
+    def _read(
+        self, ref: TableRef, columns: Sequence[str], batch_rows: int, batch_bytes: int
+    ) -> Generator[pa.RecordBatch]:
         # The savepoint lets a caller abandon one table and go on with the next in the same snapshot.
         with told("read", f"read {ref}"), self._open.transaction():
             yield from copied(

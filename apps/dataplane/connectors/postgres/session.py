@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel
+from psycopg.pq import TransactionStatus
 
 from .failures import cannot_connect, told
 from .settings import Credentials, PostgresSettings
@@ -94,6 +95,15 @@ def fix(connection: Connection, values: dict[str, str]) -> None:
         "SELECT pg_catalog.set_config(key, value, true) FROM pg_catalog.json_each_text(%s::json)",
         (json.dumps(values),),
     )
+
+
+def end(connection: Connection) -> None:
+    """Rolls back and closes. A server that still answers has let go of every lock when this returns."""
+    # In the midst of a copy that the caller left unfinished a rollback would wait for ever.
+    if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+        with suppress(psycopg.Error):
+            connection.rollback()
+    connection.close()
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Credentials:
     def from_json(cls, document: Mapping[str, Any]) -> Credentials:
         """Raises Invalid, naming the field."""
         password = document.get("password", "")
-        if not isinstance(password, str) or "\0" in password:
+        if not isinstance(password, str) or not _sendable(password):
             raise Invalid("The password must be text.", field="password")
         return cls(user=_name(document.get("user"), "user"), password=password)
 
@@ -74,9 +74,14 @@ def _host(value: object) -> str:
 
 
 def _name(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value or "\0" in value or len(value.encode()) > LONGEST_NAME:
+    if not isinstance(value, str) or not value or not _sendable(value) or len(value.encode()) > LONGEST_NAME:
         raise Invalid(f"The {where} must be a name of 1 to {LONGEST_NAME} bytes.", field=where)
     return value
+
+
+def _sendable(text: str) -> bool:
+    """JSON can hold half a surrogate pair, which has no UTF-8; PostgreSQL takes no NUL."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _whole_number(value: object, where: str, least: int, most: int) -> int:
