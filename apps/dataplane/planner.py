@@ -12,6 +12,8 @@ from . import lanes, treatments
 from .definition import PipelineDefinition, StreamDefinition
 from .destination import problems_at
 from .errors import Invalid, PlanRefused, Refusal
+from .lanes import duckdb_type
+from .parts import ROW_ID
 from .plan import (
     ColumnPlan,
     ColumnSchema,
@@ -179,6 +181,9 @@ def _column(
     except Invalid as error:
         return Refusal("type", facts.path, f"Column {facts.path}: {error.sentence}", error.remedy)
     version = key_versions.get(decision.domain)
+    if column.name == ROW_ID:
+        sentence = f"Column {facts.path} has a name that Lockgate keeps for itself."
+        return Refusal("reserved-name", facts.path, sentence, "Rename the column at the source, or copy a view of it.")
     if decision.domain and version is None:
         sentence = f"Column {facts.path} needs a key of domain {decision.domain!r}, and there is none."
         return Refusal("no-key", facts.path, sentence, "Name another key domain in the policy, or create this one.")
