@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 
 from apps.core.governed import Consequence, Current
 from apps.dataplane import policy as rules
-from apps.dataplane.classify import TAGS
 from apps.dataplane.errors import Invalid, NotFound
 from apps.dataplane.policy import DEFAULT_DOMAIN, PolicyText, Rule
 from apps.keys import selectors as keys
 from apps.sources import definition as names
 from apps.sources import selectors as sources
+from apps.sources.definition import KNOWN_TAGS
 
 from . import effects, sentences, yamltext
 from .effects import Effect
@@ -58,10 +58,10 @@ def read_rules(document: Any) -> tuple[Rule, ...]:
         )
     found = rules.parse(document, domains=sorted({*keys.domains(), DEFAULT_DOMAIN}))
     for index, rule in enumerate(found):
-        if rule.tag and not any(rules.under(tag, rule.tag) for tag in TAGS):
+        if rule.tag and not any(rules.under(tag, rule.tag) for tag in KNOWN_TAGS):
             raise Invalid(
                 _("There is no tag %(tag)s.") % {"tag": rule.tag},
-                remedy=_("Known tags are %(tags)s, and the parts before their dots.") % {"tags": ", ".join(TAGS)},
+                remedy=_("Known tags are %(tags)s, and the parts before their dots.") % {"tags": ", ".join(KNOWN_TAGS)},
                 field=f"rules[{index}].tag",
             )
     return found
@@ -109,7 +109,7 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_
         [*others, PolicyText(after["slug"], number, rules.parse(one["text"]))] if one else others
         for number, one in ((1, before), (2, after))
     )
-    return effects.effects(old, new, sources.team_facts(team_id), TAGS)
+    return effects.effects(old, new, sources.team_facts(team_id), KNOWN_TAGS)
 
 
 def _reasons(found: tuple[Effect, ...]) -> tuple[str, ...]:

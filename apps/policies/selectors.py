@@ -13,7 +13,7 @@ from apps.core import access
 from apps.core.actor import Actor
 from apps.dataplane import treatments
 from apps.dataplane.errors import Invalid, NotFound, Refusal
-from apps.dataplane.plan import TableRef
+from apps.dataplane.plan import PolicyRef, TableRef
 from apps.dataplane.policy import ZONES, ColumnFacts, Decision, PolicyText, Rule, decide, parse
 from apps.sources import selectors as sources
 
@@ -151,3 +151,9 @@ def why_named(actor: Actor, connection_id: object, ref: TableRef, name: str, zon
     if fact is None:
         raise NotFound(_("There is no column %(name)s in %(table)s.") % {"name": name, "table": ref})
     return answer(fact, zone=zone, texts=active(connection.team_id))
+
+
+def change_of(team_id: object, policy: PolicyRef) -> str:
+    """The change that approved a policy version, as a soft reference; empty for a version that never was."""
+    rows = PolicyVersion.objects.filter(policy__team_id=team_id, policy__slug=policy.slug, number=policy.version)
+    return rows.values_list("change", flat=True).first() or ""

@@ -19,10 +19,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.governed import Consequence, Current
-from apps.dataplane.classify import TAGS
+from apps.dataplane.classify import NONE
 from apps.dataplane.errors import Invalid, NotFound
 from apps.dataplane.policy import under
 
+from .definition import KNOWN_TAGS
 from .models import Classification, Column, Connection, Dataset
 from .selectors import Tags, tags_of
 
@@ -172,7 +173,7 @@ def _against_suggestion(proposal: Mapping[str, Any], changed: Iterable[Name], ne
         return 0
     connection = Connection.objects.get(id=UUID(proposal["connection"]))
     live = _live(_columns_in(proposal["scope"], connection).filter(suggested_confidence__gte=SURE))
-    return sum(1 for name in harmless if name in live and live[name].suggested_tag not in ("", "none"))
+    return sum(1 for name in harmless if name in live and live[name].suggested_tag not in ("", NONE))
 
 
 # what is named, and what is there
@@ -278,12 +279,12 @@ def _tags(value: object, place: str) -> Tags:
         return None
     if not isinstance(value, list | tuple) or len(value) > MOST_TAGS or not all(isinstance(tag, str) for tag in value):
         raise Invalid(_("Tags are a list of at most %(most)s names.") % {"most": MOST_TAGS}, field=place)
-    found = sorted(set(value) - {"none"})
-    unknown = next((tag for tag in found if tag not in TAGS), None)
+    found = sorted(set(value) - {NONE})
+    unknown = next((tag for tag in found if tag not in KNOWN_TAGS), None)
     if unknown is not None:
         raise Invalid(
             _("There is no tag %(tag)s.") % {"tag": unknown},
-            remedy=_("Known tags are %(tags)s.") % {"tags": ", ".join(TAGS)},
+            remedy=_("Known tags are %(tags)s.") % {"tags": ", ".join(KNOWN_TAGS)},
             field=place,
         )
     return tuple(found)

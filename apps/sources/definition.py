@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from apps.dataplane.canonical import canonical_bytes
+from apps.dataplane.classify import NONE, TAGS
 from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
 from apps.dataplane.errors import Invalid, Locked
 from apps.dataplane.plan import ColumnSchema, TableRef, TableSchema
@@ -19,6 +20,7 @@ from apps.dataplane.policy import ZONES
 
 FORMAT = 1
 KINDS = ("postgresql",)
+KNOWN_TAGS = {tag: meaning for tag, meaning in TAGS.items() if tag != NONE}
 Purpose = Literal["read", "write"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,58}[a-z0-9])?")

@@ -35,9 +35,7 @@ class ConnectionVersion(Record):
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
-    definition = models.JSONField(
-        help_text="{format, settings, zone, region, credentials: {read, write}}"
-    )
+    definition = models.JSONField(help_text="{format, settings, zone, region, credentials: {read, write}}")
     hash = models.CharField(max_length=64)
     change = models.CharField(max_length=80)
 

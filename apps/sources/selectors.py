@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.paging import Page, page
+from apps.dataplane.classify import NONE
 from apps.dataplane.errors import NotFound
 from apps.dataplane.plan import EndpointRef, TableRef, TableSchema
 from apps.dataplane.policy import ColumnFacts
@@ -68,7 +69,7 @@ class ColumnCard:
 
 
 def suggested_tags(column: Column) -> tuple[str, ...]:
-    return () if column.suggested_tag in ("", "none") else (column.suggested_tag,)
+    return () if column.suggested_tag in ("", NONE) else (column.suggested_tag,)
 
 
 # connections

@@ -121,7 +121,11 @@ def _without_credential(name: str, purpose: Purpose) -> Refused:
 
 
 def test_connection(
-    *, actor: Actor, team_id: object, proposal: Mapping[str, Any], connection_id: UUID | None = None  # noqa: PT028
+    *,
+    actor: Actor,
+    team_id: object,
+    proposal: Mapping[str, Any],
+    connection_id: UUID | None = None,  # noqa: PT028
 ) -> UUID:
     """Test each credential of a proposed (or the active) definition in the worker that can open it.
 

@@ -1,0 +1,320 @@
+"""Connections, datasets and columns, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts import selectors as accounts
+from apps.changes import services as changes
+from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged, read
+from apps.dataplane.connectors.postgres import PostgresSettings
+from apps.dataplane.errors import NotFound
+from apps.policies import selectors as policies
+
+from . import definition, selectors, services
+
+
+class SettingsSerializer(serializers.Serializer):
+    host = serializers.CharField()
+    port = serializers.IntegerField()
+    database = serializers.CharField()
+    sslmode = serializers.CharField()
+
+
+class ConnectionSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    team = serializers.CharField(help_text="The team's short name.")
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    version = serializers.IntegerField(help_text="The active version.")
+    settings = SettingsSerializer()
+    zone = serializers.CharField()
+    region = serializers.CharField()
+    read_user = serializers.CharField(help_text="Empty: no read credential. Passwords are never given out.")
+    write_user = serializers.CharField(help_text="Empty: no write credential.")
+
+
+class CredentialSerializer(serializers.Serializer):
+    user = serializers.CharField(max_length=63)
+    password = serializers.CharField(
+        max_length=1000, write_only=True, trim_whitespace=False, required=False, default=""
+    )
+
+
+class NewConnectionSerializer(serializers.Serializer):
+    team = serializers.CharField(help_text="The team's short name.")
+    slug = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=120)
+    settings = SettingsSerializer()
+    zone = serializers.CharField()
+    region = serializers.CharField(required=False, default="", allow_blank=True)
+    read = CredentialSerializer(required=False, allow_null=True, default=None)
+    write = CredentialSerializer(required=False, allow_null=True, default=None)
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+
+
+class ProposedSerializer(serializers.Serializer):
+    change = serializers.IntegerField(help_text="The number of the change that waits for review.")
+
+
+class StartedSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+
+
+class StepSerializer(serializers.Serializer):
+    step = serializers.CharField()
+    ok = serializers.BooleanField()
+    sentence = serializers.CharField()
+    field = serializers.CharField(help_text="The field to mend, empty when the step held.")
+    remedy = serializers.CharField()
+    milliseconds = serializers.IntegerField()
+
+
+class TestSerializer(serializers.Serializer):
+    __test__ = False
+
+    purpose = serializers.ChoiceField(["read", "write"])
+    state = serializers.ChoiceField(["RUNNING", "PASSED", "FAILED"])
+    steps = StepSerializer(many=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class DriftSerializer(serializers.Serializer):
+    dataset = serializers.CharField()
+    column = serializers.CharField(help_text="Empty: the whole dataset.")
+    what = serializers.ChoiceField(["added", "dropped", "retyped"])
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class DiscoverySerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(["RUNNING", "DONE", "FAILED"])
+    drift = DriftSerializer(many=True)
+    failure = serializers.CharField()
+    datasets = serializers.IntegerField()
+    columns = serializers.IntegerField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class DatasetSerializer(serializers.Serializer):
+    id = serializers.UUIDField(source="dataset.id")
+    connection = serializers.UUIDField(source="dataset.connection_id")
+    schema = serializers.CharField(source="dataset.schema")
+    table = serializers.CharField(source="dataset.table")
+    estimated_rows = serializers.IntegerField(source="dataset.estimated_rows")
+    seen_at = serializers.DateTimeField(source="dataset.seen_at")
+    gone_at = serializers.DateTimeField(source="dataset.gone_at", allow_null=True)
+    columns = serializers.IntegerField()
+    unclassified = serializers.IntegerField()
+    sensitive = serializers.IntegerField()
+
+
+class AnswerSerializer(serializers.Serializer):
+    zone = serializers.CharField()
+    state = serializers.CharField(help_text="The treatment's kind, or `refused`.")
+    phrase = serializers.CharField()
+    sentence = serializers.CharField(help_text="Why.")
+    remedy = serializers.CharField()
+    policy = serializers.CharField()
+    version = serializers.IntegerField()
+    rule = serializers.CharField()
+
+
+class SuggestionSerializer(serializers.Serializer):
+    tag = serializers.CharField()
+    confidence = serializers.IntegerField()
+    reason = serializers.CharField()
+    detector = serializers.CharField()
+
+
+class ColumnSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    type = serializers.CharField()
+    gone_at = serializers.DateTimeField(allow_null=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="null: unclassified; empty: not sensitive."
+    )
+    suggestion = SuggestionSerializer(allow_null=True)
+    zones = AnswerSerializer(many=True)
+
+
+class DatasetPageSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    connection = serializers.UUIDField()
+    schema = serializers.CharField()
+    table = serializers.CharField()
+    columns = ColumnSerializer(many=True)
+
+
+@extend_schema(methods=["GET"], tags=["sources"], responses=ConnectionSerializer(many=True))
+@extend_schema(methods=["POST"], tags=["sources"], request=NewConnectionSerializer, responses={201: ProposedSerializer})
+@api_view(["GET", "POST"])
+def connections(request: Request) -> Response:
+    """The connections that you may see. POST proposes a new one, or the next version of one with that short name."""
+    if request.method == "POST":
+        return _propose(request)
+    rows = [_connection(card.connection, card.definition) for card in selectors.cards(actor(request))]
+    return Response(ConnectionSerializer(rows, many=True).data)
+
+
+def _propose(request: Request) -> Response:
+    # Not remembered by Idempotency-Key: not even a hash of a password is stored. A second proposal is a Conflict.
+    body, who = read(request, NewConnectionSerializer), actor(request)
+    team = next((one for one in accounts.teams(who) if one.slug == body["team"]), None)
+    if team is None:
+        raise NotFound("There is no such team, or none that you are in.", field="team")
+    row = next((one for one in selectors.connections(who) if (one.team_id, one.slug) == (team.id, body["slug"])), None)
+    held = selectors.active(row) if row else None
+    settings = PostgresSettings.from_json(body["settings"])
+    entered: dict[definition.Purpose, services.Entered] = {
+        purpose: services.Entered(one["user"], one["password"]) if one else services.Entered("", "")
+        for purpose, one in (("read", body["read"]), ("write", body["write"]))
+    }
+    change = changes.propose(
+        actor=who,
+        kind="connection",
+        team_id=team.id,
+        proposal={
+            "slug": body["slug"],
+            "name": body["name"],
+            "kind": "postgresql",
+            "definition": {
+                "format": definition.FORMAT,
+                "settings": dict(body["settings"]),
+                "zone": body["zone"],
+                "region": body["region"],
+                "credentials": services.credentials(settings=settings, entered=entered, held=held),
+            },
+        },
+        reason=body["reason"],
+    )
+    return Response({"change": change.number}, status=201)
+
+
+@extend_schema(tags=["sources"], responses=ConnectionSerializer)
+@api_view(["GET"])
+def connection(request: Request, connection_id: UUID) -> Response:
+    """One connection, as its active version says."""
+    row = selectors.connection(actor(request), connection_id)
+    return Response(ConnectionSerializer(_connection(row, selectors.active(row))).data)
+
+
+def _connection(row: Any, says: definition.ConnectionDefinition) -> dict[str, Any]:
+    users = {purpose: one.user for purpose, one in says.credentials.items()}
+    return {
+        "id": row.id,
+        "team": row.team.slug,
+        "slug": row.slug,
+        "name": row.name,
+        "kind": row.kind,
+        "version": row.active_version,
+        "settings": says.settings,
+        "zone": says.zone,
+        "region": says.region,
+        "read_user": users.get("read", ""),
+        "write_user": users.get("write", ""),
+    }
+
+
+@extend_schema(tags=["sources"], parameters=[IDEMPOTENCY], request=None, responses={202: StartedSerializer})
+@api_view(["POST"])
+@idempotent
+def test(request: Request, connection_id: UUID) -> Response:
+    """Test the active version; the answer's id is where the result will be."""
+    row = selectors.connection(actor(request), connection_id)
+    document = selectors.active(row).as_document()
+    proposal = {"slug": row.slug, "name": row.name, "kind": row.kind, "definition": document}
+    batch = services.test_connection(actor=actor(request), team_id=row.team_id, proposal=proposal, connection_id=row.id)
+    return Response({"id": str(batch)}, status=202)
+
+
+test.__test__ = False
+
+
+@extend_schema(tags=["sources"], responses=TestSerializer(many=True))
+@api_view(["GET"])
+def test_result(request: Request, batch: UUID) -> Response:
+    """The steps of a test, read before write; a step appears as it ends."""
+    return Response(TestSerializer(selectors.tests(actor(request), batch), many=True).data)
+
+
+test_result.__test__ = False
+
+
+@extend_schema(tags=["sources"], parameters=[IDEMPOTENCY], request=None, responses={202: StartedSerializer})
+@api_view(["POST"])
+@idempotent
+def discover(request: Request, connection_id: UUID) -> Response:
+    """Look at what the connection holds."""
+    row = services.discover(actor=actor(request), connection_id=connection_id)
+    return Response({"id": str(row.id)}, status=202)
+
+
+@extend_schema(tags=["sources"], responses=DiscoverySerializer)
+@api_view(["GET"])
+def discovery(request: Request, discovery_id: UUID) -> Response:
+    """How a discovery went, and how it differs from the one before."""
+    return Response(DiscoverySerializer(selectors.discovery(actor(request), discovery_id)).data)
+
+
+FILTERS = [
+    OpenApiParameter("q", OpenApiTypes.STR, description="A part of the schema's or table's name."),
+    OpenApiParameter("connection", OpenApiTypes.UUID, description="Only this connection's."),
+    OpenApiParameter("state", OpenApiTypes.STR, enum=["unclassified", "suggested", "gone"]),
+]
+
+
+@extend_schema(tags=["sources"], parameters=[*FILTERS, CURSOR], responses=cursor_page(DatasetSerializer))
+@api_view(["GET"])
+def datasets(request: Request) -> Response:
+    """Datasets, newest first."""
+    query = request.query_params
+    page = selectors.datasets(
+        actor(request),
+        q=query.get("q", ""),
+        connection_id=query.get("connection", ""),
+        state=query.get("state", ""),
+        cursor=query.get("cursor", ""),
+    )
+    return paged(page, DatasetSerializer)
+
+
+@extend_schema(tags=["sources"], responses=DatasetPageSerializer)
+@api_view(["GET"])
+def dataset(request: Request, dataset_id: UUID) -> Response:
+    """A dataset with its columns: what each is, what it seems to be, and what happens to it in each zone."""
+    row = selectors.dataset(actor(request), dataset_id)
+    texts = policies.active(row.connection.team_id)
+    columns = [_column(card, texts) for card in selectors.column_cards(row)]
+    found = {"id": row.id, "connection": row.connection_id, "schema": row.schema, "table": row.table}
+    return Response(DatasetPageSerializer({**found, "columns": columns}).data)
+
+
+def _column(card: selectors.ColumnCard, texts: Any) -> dict[str, Any]:
+    column = card.column
+    suggestion = {
+        "tag": column.suggested_tag or "none",
+        "confidence": column.suggested_confidence,
+        "reason": column.suggested_reason,
+        "detector": column.suggested_by,
+    }
+    return {
+        "id": column.id,
+        "name": column.name,
+        "type": column.type,
+        "gone_at": column.gone_at,
+        "tags": card.tags,
+        "suggestion": suggestion if column.suggested_by else None,
+        "zones": policies.answers(selectors.fact_of(column, card.tags), texts),
+    }
