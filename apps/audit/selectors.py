@@ -75,7 +75,7 @@ def events(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) 
     """One page of events, newest first. Auditors alone; Denied otherwise."""
     access.require(actor, "audit.view")
     found = page(_matching(filters).select_related("detail", "sequenced"), cursor=cursor, size=size)
-    return Page([_shown(event) for event in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
+    return Page([_shown(event) for event in found.rows], older=found.older, newer=found.newer)
 
 
 def _matching(filters: Filters) -> QuerySet[Event]:

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
-from apps.core.ids import uuid7
+from apps.core.ids import Id, uuid7
 from apps.dataplane.canonical import Json, canonical_bytes
 
 from . import proof, selectors
@@ -38,7 +38,7 @@ def append(
     action: str,
     subject: str,
     summary: str,
-    team_id: object | None = None,
+    team_id: Id | None = None,
     detail: Mapping[str, Json] | None = None,
 ) -> Event:
     """Record an act in the transaction of the act: no event, no act.
@@ -123,8 +123,8 @@ def _waiting(last: Sequenced | None, limit: int, everything: bool) -> Sequence[t
 def _barrier() -> Iterator[None]:
     """A moment in which no transaction that has appended is in flight, so what is read is complete up to it.
 
-    The lock is the session's, because a transaction's would be kept while the batch is written. Whoever catches an error
-    from in here closes the connection, which ends the lock.
+    The lock is the session's, because a transaction's would be kept while the batch is written. Whoever catches an
+    error from in here closes the connection, which ends the lock.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [BARRIER_PATIENCE])

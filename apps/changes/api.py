@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -132,7 +133,7 @@ def _propose(request: Request) -> Response:
     return _detail(request, made.number, status=201)
 
 
-def _team(request: Request, slug: str) -> object | None:
+def _team(request: Request, slug: str) -> UUID | None:
     if not slug:
         return None
     found = next((team.id for team in accounts.teams(actor(request)) if team.slug == slug), None)

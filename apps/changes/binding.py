@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.core.governed import Consequence
+from apps.core.ids import Id
 from apps.dataplane.canonical import canonical_bytes, canonical_hash
 from apps.dataplane.errors import Invalid
 
@@ -34,7 +35,7 @@ class Binding:
     hash: str
 
 
-def derive(kind_name: str, team_id: object | None, proposal: Mapping[str, Any]) -> Binding:
+def derive(kind_name: str, team_id: Id | None, proposal: Mapping[str, Any]) -> Binding:
     """Raises Invalid, naming the field, for a proposal that its kind does not take."""
     found = kind(kind_name)
     says = found.proposals

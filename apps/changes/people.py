@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from apps.accounts import selectors as accounts
 from apps.core import access
 from apps.core.actor import system
+from apps.core.ids import Id
 
 from .models import Change, Participant
 
 
-def reviewers(team_id: object | None) -> frozenset[str]:
+def reviewers(team_id: Id | None) -> frozenset[str]:
     """Ids of the active people who may review in the team; without a team, those who may review in any.
 
     A service account never is one.

@@ -17,6 +17,7 @@ from apps.accounts import selectors as accounts
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
+from apps.core.ids import Id
 from apps.core.paging import Page, page
 from apps.dataplane.errors import LockgateError, NotFound
 
@@ -154,17 +155,19 @@ def visible(actor: Actor) -> QuerySet[Change]:
     rows = Change.objects.select_related("team")
     if actor.kind == "system" or actor.organisation & access.ACTIONS["change.view"]:
         return rows
-    seen = Q(team_id__in=_teams_with(actor, access.ACTIONS["change.view"]))
+    seen: Any = Q(team_id__in=_teams_with(actor, access.ACTIONS["change.view"]))
     if actor.organisation & TEAMLESS_READERS or _teams_with(actor, frozenset({access.REVIEWER})):
         seen |= Q(team=None)
-    if _is_uuid(actor.id):
-        seen |= Exists(Participant.objects.filter(change_id=OuterRef("id"), person_id=actor.id))
+    person = _uuid(actor.id)
+    if person:
+        seen |= Exists(Participant.objects.filter(change_id=OuterRef("id"), person_id=person))
     return rows.filter(seen)
 
 
-def visible_one(actor: Actor, change_id: object) -> Change:
+def visible_one(actor: Actor, change_id: Id) -> Change:
     """Raises NotFound."""
-    return _one(visible(actor).filter(id=change_id) if _is_uuid(change_id) else Change.objects.none())
+    key = _uuid(change_id)
+    return _one(visible(actor).filter(id=key) if key else Change.objects.none())
 
 
 def numbered(actor: Actor, number: int) -> Change:
@@ -184,11 +187,11 @@ def _teams_with(actor: Actor, roles: frozenset[str]) -> list[str]:
     return [team for team, held in actor.teams.items() if held & roles]
 
 
-def _is_uuid(value: object) -> bool:
+def _uuid(value: object) -> UUID | None:
     try:
-        return bool(UUID(str(value)))
+        return UUID(str(value))
     except ValueError:
-        return False
+        return None
 
 
 def _require_scope(actor: Actor) -> None:
@@ -209,7 +212,7 @@ def changes(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50)
 def _matching(actor: Actor, filters: Filters) -> QuerySet[Change]:
     rows = _needing(actor) if filters.show == NEEDS_ME else visible(actor)
     if filters.show == MINE:
-        mine = Participant.objects.filter(change_id=OuterRef("id"), person_id=actor.id).exclude(
+        mine = Participant.objects.filter(change_id=OuterRef("id"), person_id=_uuid(actor.id)).exclude(
             part=Participant.REVIEWER
         )
         rows = rows.filter(Exists(mine))
@@ -235,7 +238,7 @@ def _needing(actor: Actor) -> QuerySet[Change]:
     teams = _teams_with(actor, frozenset({access.REVIEWER}))
     if not teams or actor.kind == "system":
         return Change.objects.none()
-    done = Participant.objects.filter(change_id=OuterRef("id"), person_id=actor.id).filter(
+    done = Participant.objects.filter(change_id=OuterRef("id"), person_id=_uuid(actor.id)).filter(
         ~Q(part=Participant.REVIEWER) | Q(binding_hash=OuterRef("binding_hash"))
     )
     mine_to_judge = Q(team_id__in=teams) | Q(team=None)

@@ -16,6 +16,7 @@ from apps.audit import services as audit
 from apps.core import access
 from apps.core.actor import Actor, system
 from apps.core.clock import now
+from apps.core.ids import Id
 from apps.dataplane.errors import Conflict, Denied, Invalid, NotFound, Refused
 
 from . import announce, people, selectors
@@ -45,7 +46,7 @@ def propose(
     *,
     actor: Actor,
     kind: str,
-    team_id: object | None,
+    team_id: Id | None,
     proposal: Mapping[str, Any],
     reason: str = "",
     rolls_back: Change | None = None,
@@ -80,7 +81,7 @@ def propose(
     return change
 
 
-def edit(*, actor: Actor, change_id: object, proposal: Mapping[str, Any], reason: str | None = None) -> Change:
+def edit(*, actor: Actor, change_id: Id, proposal: Mapping[str, Any], reason: str | None = None) -> Change:
     """Replace the proposal. Whoever edits can no longer review, and verdicts on the former text no longer count."""
     with transaction.atomic():
         change = _locked(actor, change_id)
@@ -102,7 +103,7 @@ def edit(*, actor: Actor, change_id: object, proposal: Mapping[str, Any], reason
     return change
 
 
-def approve(*, actor: Actor, change_id: object, seen: str = "", comment: str = "") -> Change:
+def approve(*, actor: Actor, change_id: Id, seen: str = "", comment: str = "") -> Change:
     """Approve what the binding says; with enough approvals the change waits for the applier.
 
     `seen` is the hash of the binding that the reviewer looked at: Conflict when it was edited meanwhile.
@@ -120,7 +121,7 @@ def approve(*, actor: Actor, change_id: object, seen: str = "", comment: str = "
     return change
 
 
-def reject(*, actor: Actor, change_id: object, comment: str, seen: str = "") -> Change:
+def reject(*, actor: Actor, change_id: Id, comment: str, seen: str = "") -> Change:
     """End the change without applying it; the comment tells the author why."""
     _require_comment(comment)
     with transaction.atomic():
@@ -131,7 +132,7 @@ def reject(*, actor: Actor, change_id: object, comment: str, seen: str = "") -> 
     return change
 
 
-def request_changes(*, actor: Actor, change_id: object, comment: str, seen: str = "") -> Change:
+def request_changes(*, actor: Actor, change_id: Id, comment: str, seen: str = "") -> Change:
     """Ask the author for something else; the change stays open."""
     _require_comment(comment)
     with transaction.atomic():
@@ -141,11 +142,11 @@ def request_changes(*, actor: Actor, change_id: object, comment: str, seen: str 
     return change
 
 
-def comment(*, actor: Actor, change_id: object, text: str) -> Comment:
+def comment(*, actor: Actor, change_id: Id, text: str) -> Comment:
     """Say something about a change, at any time."""
     with transaction.atomic():
         change = _visible(actor, change_id)
-        if str(actor.id) not in people.makers(change):
+        if actor.id not in people.makers(change):
             access.require(actor, "change.comment", change.team_id)
         _require_comment(text)
         said = Comment(change=change, person_id=_person(actor), text=_text(text, "comment"))
@@ -154,7 +155,7 @@ def comment(*, actor: Actor, change_id: object, text: str) -> Comment:
     return said
 
 
-def withdraw(*, actor: Actor, change_id: object) -> Change:
+def withdraw(*, actor: Actor, change_id: Id) -> Change:
     """Take back one's own change, as long as it is not applied."""
     with transaction.atomic():
         change = _locked(actor, change_id)
@@ -167,7 +168,7 @@ def withdraw(*, actor: Actor, change_id: object) -> Change:
     return change
 
 
-def roll_back(*, actor: Actor, change_id: object, reason: str = "") -> Change:
+def roll_back(*, actor: Actor, change_id: Id, reason: str = "") -> Change:
     """Propose, as a change of its own, what was active before an applied one."""
     change = _visible(actor, change_id)
     _require_state(change, Change.APPLIED)
@@ -199,7 +200,7 @@ def expire() -> int:
     return ended
 
 
-def _judge(actor: Actor, change_id: object, verdict: str, seen: str, comment: str, *states: str) -> Change:
+def _judge(actor: Actor, change_id: Id, verdict: str, seen: str, comment: str, *states: str) -> Change:
     """Lock the change and write this reviewer's verdict on the binding as it is."""
     change = _locked(actor, change_id)
     access.require(actor, "change.review", change.team_id)
@@ -219,13 +220,13 @@ def _judge(actor: Actor, change_id: object, verdict: str, seen: str, comment: st
     return change
 
 
-def _reviewer(actor: Actor, change: Change) -> str:
+def _reviewer(actor: Actor, change: Change) -> UUID:
     if actor.kind != "person" or actor.id not in people.reviewers(change.team_id):
         raise Denied(
             _("A change is decided by a person who may review, signed in in the browser."),
             remedy=_("A token or a service account can propose, but never approve."),
         )
-    return actor.id
+    return UUID(actor.id)
 
 
 def _insert(participant: Participant) -> None:
@@ -243,8 +244,8 @@ def _insert(participant: Participant) -> None:
         raise Denied(parts[held.part]) from error
 
 
-def _take_part_as_editor(change: Change, person: str) -> None:
-    if person not in people.makers(change):
+def _take_part_as_editor(change: Change, person: UUID) -> None:
+    if str(person) not in people.makers(change):
         _insert(Participant(change=change, person_id=person, part=Participant.EDITOR))
 
 
@@ -284,19 +285,19 @@ def _text(text: str, field: str) -> str:
     return text.replace("\x00", "").strip()
 
 
-def _person(actor: Actor) -> str:
+def _person(actor: Actor) -> UUID:
     """Changes are made by people, or by tokens that act as one."""
     try:
-        return str(UUID(actor.id))
+        return UUID(actor.id)
     except ValueError as error:
         raise Denied(_("Only people propose, edit and discuss changes.")) from error
 
 
-def _visible(actor: Actor, change_id: object) -> Change:
+def _visible(actor: Actor, change_id: Id) -> Change:
     return selectors.visible_one(actor, change_id)
 
 
-def _locked(actor: Actor, change_id: object) -> Change:
+def _locked(actor: Actor, change_id: Id) -> Change:
     """The change with its row locked, so that decisions on one change come one after the other."""
     change = _visible(actor, change_id)
     found = Change.objects.select_for_update().filter(id=change.id).first()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from apps.core.ids import Id
 from apps.dataplane import planner
 from apps.dataplane.definition import PipelineDefinition, StreamDefinition
 from apps.dataplane.errors import Refusal
@@ -47,17 +48,18 @@ def stored_plan(
     *,
     classifications: Classifications | None = None,
     policies: Sequence[PolicyText] | None = None,
+    zone: str | None = None,
 ) -> dict[str, Planned]:
     """By stream, every column as last discovered with its treatment and why, or why it is refused.
 
-    `classifications` and `policies`, where given, stand for what a proposal would make active. An undiscovered table
-    has no columns.
+    `classifications`, `policies` and the destination's `zone`, where given, stand for what a proposal would make
+    active. An undiscovered table has no columns.
     """
     active = policies_.active(wiring.team_id) if policies is None else policies
-    zone = sources.endpoint(wiring.destination_id).zone
+    place = zone or sources.endpoint(wiring.destination_id).zone
     versions = key_versions()
     return {
-        stream.name: _columns(wiring, stream, classifications or {}, zone, active, versions)
+        stream.name: _columns(wiring, stream, classifications or {}, place, active, versions)
         for stream in wiring.definition.streams
     }
 
@@ -67,7 +69,7 @@ def key_versions() -> dict[str, int]:
     return {domain: keys.active_version(domain) for domain in keys.domains()}
 
 
-def tags_of(connection_id: object, ref: TableRef) -> dict[str, Tags]:
+def tags_of(connection_id: Id, ref: TableRef) -> dict[str, Tags]:
     """What each column of a table is classified as; None: unclassified."""
     return {fact.name: fact.tags for fact in sources.facts(connection_id, ref)}
 
