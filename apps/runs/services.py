@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -11,6 +13,7 @@ from apps.audit import services as audit
 from apps.core import access, jobs
 from apps.core.actor import Actor, system
 from apps.core.clock import now
+from apps.core.ids import Id
 from apps.dataplane.crypto import signing
 from apps.dataplane.errors import Conflict, Locked, LockgateError, PlanRefused, PublishRefused, Refused
 from apps.dataplane.plan import as_json
@@ -19,15 +22,17 @@ from apps.keys import selectors as key_names
 from apps.keys import services as keys
 from apps.pipelines import selectors as pipelines
 from apps.pipelines import services as pipeline_services
-from apps.pipelines.models import Pipeline
 
 from . import steps
 from .models import Manifest, ManifestSignature, Run, Step
 
+if TYPE_CHECKING:
+    from apps.pipelines.models import Pipeline
+
 MANUAL, SCHEDULE, RETRY = "manual", "schedule", "retry"
 
 
-def start(*, actor: Actor, pipeline_id: object, trigger: str = MANUAL) -> Run:
+def start(*, actor: Actor, pipeline_id: Id, trigger: str = MANUAL) -> Run:
     """Queue a run of the pipeline's active version. Raises Refused when paused, Conflict when one is under way, Locked."""
     pipeline = pipelines.pipeline(actor, pipeline_id)
     access.require(actor, "run.start", pipeline.team_id)
@@ -84,7 +89,7 @@ def _under_way(pipeline: Pipeline, error: IntegrityError) -> LockgateError:
     )
 
 
-def cancel(*, actor: Actor, run_id: object) -> Run:
+def cancel(*, actor: Actor, run_id: Id) -> Run:
     """End a run before it publishes. Raises Conflict once it publishes or has ended."""
     run = Run.objects.select_related("pipeline").get(id=run_id)
     access.require(actor, "run.cancel", run.team_id)
@@ -126,7 +131,7 @@ def start_due() -> int:
     return started
 
 
-def end(run_id: object, error: LockgateError, *, actor: Actor) -> None:
+def end(run_id: Id, error: LockgateError, *, actor: Actor) -> None:
     """Close a run that did not publish, with the sentence that people read, and raise the incident. Idempotent."""
     state = Run.REFUSED if isinstance(error, Refused) else Run.FAILED
     refusals = as_json(error.refusals) if isinstance(error, PlanRefused) else []
