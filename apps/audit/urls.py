@@ -8,7 +8,7 @@ from . import api, views
 
 app_name = "audit"
 urlpatterns = [
-    path("audit/", views.log, name="log"),
+    path("audit/", views.events, name="events"),
     path("audit/verify", views.verify, name="verify"),
 ]
 api_urlpatterns = [

@@ -14,16 +14,16 @@ from .forms import Search
 
 
 @require_safe
-def log(request: HttpRequest) -> HttpResponse:
+def events(request: HttpRequest) -> HttpResponse:
     """One page of events, newest first. Reading is recorded."""
     access.require(request.actor, "audit.view")
     form = Search(request.GET)
     if not form.is_valid():
-        return render(request, "audit/log.html", _around(form), status=422)
+        return render(request, "audit/events.html", _around(form), status=422)
     filters = form.filters()
     services.record_reading(actor=request.actor, filters=filters)
     page = selectors.events(request.actor, filters, cursor=request.GET.get("cursor", ""))
-    return render(request, "audit/log.html", {**_around(form), "page": page, "filters": filters})
+    return render(request, "audit/events.html", {**_around(form), "page": page, "filters": filters})
 
 
 @require_POST

@@ -93,7 +93,8 @@ def _require_approved(change: Change) -> None:
             remedy=_("Propose it again: a second person must approve it now."),
         )
     given = len(people.counting(change, Participant.objects.filter(change=change)) - makers)
-    needed = max(change.approvals_needed, 1)
+    # From the binding, whose hash the verdicts repeat: the column beside it is for lists.
+    needed = max(change.binding["approvals_needed"], 1)
     if given < needed:
         sentence = ngettext(
             "It needs %(needed)s approval by an active reviewer, and %(given)s counts.",

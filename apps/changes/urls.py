@@ -8,7 +8,7 @@ from . import api, views
 
 app_name = "changes"
 urlpatterns = [
-    path("changes/", views.inbox, name="inbox"),
+    path("changes/", views.changes, name="changes"),
     path("changes/<int:number>/", views.change, name="change"),
     path("changes/<int:number>/decide", views.decide, name="decide"),
     path("changes/<int:number>/comment", views.comment, name="comment"),

@@ -21,12 +21,12 @@ from .kinds import KINDS
 
 
 @require_safe
-def inbox(request: HttpRequest) -> HttpResponse:
+def changes(request: HttpRequest) -> HttpResponse:
     """The changes that the reader may see, newest first."""
     filters = Filter(request.GET).filters()
     page = selectors.changes(request.actor, filters, cursor=request.GET.get("cursor", ""))
     waiting = selectors.waiting_count(request.actor)
-    here = reverse("changes:inbox")
+    here = reverse("changes:changes")
     tabs = [
         {"url": f"{here}?show={name}", "label": label, "active": filters.show == name, "badge": badge}
         for name, label, badge in (
@@ -44,7 +44,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "kinds": [(kind.name, kind.label) for kind in KINDS.values()],
         "states": STATES,
     }
-    return render(request, "changes/inbox.html", shown)
+    return render(request, "changes/changes.html", shown)
 
 
 @require_safe

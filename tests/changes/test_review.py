@@ -11,7 +11,7 @@ from apps.audit.models import Event
 from apps.changes import selectors, services
 from apps.changes.models import Change, Participant
 from apps.core.clock import now
-from apps.dataplane.errors import Conflict, Denied, Invalid, NotFound, Refused
+from apps.dataplane.errors import Conflict, Denied, Invalid, NotFound
 from tests.support import World, as_role
 
 from .support import Crm
@@ -75,7 +75,7 @@ def test_a_token_cannot_approve(crm: Crm) -> None:
     change = crm.propose()
     bob = crm.world.actor("bob")
     token = type(bob)(id=bob.id, name=bob.name, kind="token", teams=bob.teams, scopes=frozenset({"read", "write"}))
-    with as_role("web"), pytest.raises(Denied, match="a token or a service account|decided by a person"):
+    with as_role("web"), pytest.raises(Denied, match="decided by a person"):
         services.approve(actor=token, change_id=change.id)
 
 
@@ -258,7 +258,6 @@ def test_the_reason_for_refusing_is_a_sentence(crm: Crm) -> None:
         "Propose it again on what is active now. Nothing was written."
     )
     assert crm.tags() == {"email": ["pii.contact.email"]}
-    assert isinstance(Refused("x"), Refused)
 
 
 def test_admin_sees_what_is_proposed_for_the_organisation(world: World) -> None:

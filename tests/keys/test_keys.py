@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -17,12 +15,10 @@ from apps.dataplane.crypto import sealing, signing
 from apps.dataplane.errors import Locked, NotFound, Refused
 from apps.keys import selectors, services
 from apps.keys.models import Key
-from controlplane import roles
-from controlplane.connections import use
-from tests.conftest import TEMPLATE, url_of
-from tests.postgres import Role, Server
+from tests.copies import Copy, copy
 from tests.support import World, as_role
 
+__all__ = ["copy"]
 KEK, OTHER_KEK = bytes(range(32)), bytes(32)
 
 
@@ -38,17 +34,6 @@ def become(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Non
         monkeypatch.setattr(settings, "LOCKGATE", replace(settings.LOCKGATE, role=role, kek_file=path))
 
     return change
-
-
-@pytest.fixture
-def copied(
-    postgres: Server, django_db_setup: None, django_db_blocker: Any, new_database: Callable[..., str]
-) -> Iterator[Callable[[str], str]]:
-    """The address of a copy of the control database for a role; what is written there is committed."""
-    with django_db_blocker.unblock():
-        connection.close()  # A database that somebody is connected to cannot be copied.
-        name = new_database(template=TEMPLATE, owner=Role(roles.ROLES["owner"], ""))
-        yield lambda role: url_of(postgres, role, name)
 
 
 def test_the_extract_worker_makes_its_four_keys_and_records_each(world: World) -> None:
@@ -151,18 +136,6 @@ def test_a_secret_never_shows_in_a_repr(world: World, become: Callable[..., None
     assert repr(services.open_key("parts")) == "OpenKey(version=1)"
 
 
-def test_workers_that_start_together_make_each_key_once(copied: Callable[[str], str]) -> None:
-    url = copied("worker")
-    made: list[int] = []
-
-    def start() -> None:
-        use(url)
-        made.append(services.create_missing("extract", KEK))
-        connection.close()
-
-    threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def test_workers_that_start_together_make_each_key_once(copy: Copy) -> None:
+    made = copy.together("worker", *[lambda: services.create_missing("extract", KEK)] * 8)
     assert sorted(made) == [0] * 7 + [4]
