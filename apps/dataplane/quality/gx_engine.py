@@ -24,12 +24,14 @@ from sqlalchemy.pool import StaticPool
 # Its loggers write statements and tracebacks, which hold values of rows.
 _log = logging.getLogger("great_expectations")
 _log.addHandler(logging.NullHandler())
+_log.setLevel(logging.CRITICAL + 1)
 _log.propagate = False
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import great_expectations
     from great_expectations.core.expectation_suite import ExpectationSuite
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
     from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -215,11 +217,17 @@ def _integer(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
+def _in_memory() -> DataContextConfig:
+    """Its default would make a directory for its documentation pages."""
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    return DataContextConfig(store_backend_defaults=stores, analytics_enabled=False)
+
+
 @contextmanager
 def _batch(connection: duckdb.DuckDBPyConnection, view: str) -> Iterator[Any]:
     wrapper = _Connection(connection)
     execution_engine = _StagedEngine(wrapper)
-    context: Any = great_expectations.get_context(mode="ephemeral")
+    context: Any = great_expectations.get_context(mode="ephemeral", project_config=_in_memory())
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     source = context.data_sources.add_sql("staged", connection_string="duckdb:///:memory:", create_temp_table=False)

@@ -23,7 +23,8 @@ def sentence(
         case "share":
             return _share(total or 0, unexpected or 0, share(check))
         case "count":
-            return f"{int(observed or 0):,} {expectation.noun}, limit {_limits(check)}"
+            noun = expectation.noun.removesuffix("s") if observed == 1 else expectation.noun
+            return f"{int(observed or 0):,} {noun}, limit {_limits(check)}"
         case "proportion":
             bounds = [number(check.kwargs[name]) for name in ("min_value", "max_value") if name in check.kwargs]
             found = _rounded(Decimal(str(observed or 0)), [bound for bound in bounds if bound is not None])
