@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNTIME_LOCK = "requirements.lock"
 DEVELOPMENT_LOCK = "requirements-dev.lock"
 INSTALLER_LOCK = "requirements-uv.lock"
+NEVER_IMPORTED = r"/(tests?|geodata|carrierdata|tzdata|pip|setuptools)/"
 MISSING_VENV = (
     "This Python has no working venv module, so the virtual environment cannot be made: install it "
     "(on Debian and Ubuntu: `apt-get install python3-venv`) and start again."
@@ -87,6 +88,7 @@ def _install(root: Path, venv: Path, development: bool) -> None:
     lock = DEVELOPMENT_LOCK if development else RUNTIME_LOCK
     _say(f"Installing what {lock} names, each file checked against its hash ...")
     _install_lock(root, venv, root / lock)
+    _compile(venv)
     done = {RUNTIME_LOCK: _digest(root / RUNTIME_LOCK)}
     if development:
         done[DEVELOPMENT_LOCK] = _digest(root / DEVELOPMENT_LOCK)
@@ -122,11 +124,9 @@ def _works(python: Path) -> bool:
 
 def _install_lock(root: Path, venv: Path, lock: Path) -> None:
     python = str(venv / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--compile", "--require-hashes", "-r"]
-    # A variable that forbids bytecode would make every start pay for compiling the libraries again.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["VIRTUAL_ENV"] = str(venv)
-    uv = [python, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "-r"]
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes", "-r"]
+    uv = [python, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "-r"]
+    environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
     steps = ([*pip, str(root / INSTALLER_LOCK)], [*uv, str(lock)])
     if all(subprocess.run(step, env=environment, capture_output=True).returncode == 0 for step in steps):
         return
@@ -137,6 +137,23 @@ def _install_lock(root: Path, venv: Path, lock: Path) -> None:
             f"What {lock.name} names could not be installed ({_last_line(installed.stderr)}): "
             "check the network and the disk and start again; the installation will be taken up anew."
         )
+
+
+def _compile(venv: Path) -> None:
+    # Not left to the first import: a variable that forbids writing bytecode would make every start pay for it again.
+    # A file that cannot be compiled (a template for another Python) is nobody's failure.
+    command = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "compileall",
+        "-q",
+        "-j",
+        "0",
+        "-x",
+        NEVER_IMPORTED,
+        str(venv / "lib"),
+    ]
+    subprocess.run(command, capture_output=True)
 
 
 def _digest(path: Path) -> str:

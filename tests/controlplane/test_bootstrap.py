@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+from venv import EnvBuilder
 
 import pytest
 
@@ -27,8 +27,9 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The locks that were installed; the virtual environment itself is made for real."""
+    """The locks that were installed, into a virtual environment that has no pip because that takes seconds to make."""
     installed: list[str] = []
+    monkeypatch.setattr(bootstrap, "_make_venv", lambda venv: EnvBuilder(symlinks=True).create(venv))
     monkeypatch.setattr(bootstrap, "_install_lock", lambda root, venv, lock: installed.append(lock.name))
     return installed
 
@@ -104,11 +105,12 @@ def test_a_half_finished_installation_is_done_again(
     assert installs == [LOCK, LOCK]
 
 
-def test_a_broken_virtual_environment_is_made_anew(clone: Path, installs: list[str]) -> None:
-    bootstrap.ensure(clone, development=False)
-    shutil.rmtree(clone / ".venv" / "bin")
+def test_a_broken_virtual_environment_is_made_anew(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_install_lock", lambda *_: None)
+    EnvBuilder(symlinks=True).create(clone / ".venv")
+    (clone / ".venv" / "bin" / "python").unlink()
     python = bootstrap.ensure(clone, development=False)
-    assert subprocess.run([str(python), "-c", "pass"], check=False).returncode == 0
+    assert subprocess.run([str(python), "-m", "pip", "--version"], check=False).returncode == 0
     assert json.loads((clone / ".venv" / "lockgate-stamp.json").read_text()).keys() == {LOCK}
 
 
@@ -144,22 +146,34 @@ def test_the_development_lock_holds_the_whole_runtime_lock() -> None:
 
 
 def test_bytecode_is_compiled_at_install_whatever_the_environment_says(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
+    clone: Path, installs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[dict[str, str]] = []
-
-    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
-        if "install" in command:
-            given.append(dict(options["env"]))  # type: ignore[call-overload]
-            assert "--compile" in command or "--compile-bytecode" in command
-            assert "--require-hashes" in command
-        return subprocess.CompletedProcess(command, 0, "", "")
+    def bring_a_library(root: Path, venv: Path, lock: Path) -> None:
+        (library(venv) / "brought.py").write_text("VALUE = 1\n")
 
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(bootstrap, "_install_lock", bring_a_library)
+    bootstrap.ensure(clone, development=False)
+    compiled = library(clone / ".venv") / "__pycache__" / f"brought.{sys.implementation.cache_tag}.pyc"
+    assert compiled.exists()
+
+
+def library(venv: Path) -> Path:
+    (found,) = venv.glob("lib/python*/site-packages")
+    return found
+
+
+def test_both_installers_check_every_hash(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        given.append(command)
+        return subprocess.CompletedProcess(command, int("uv" in command), "", "")
+
     monkeypatch.setattr(bootstrap.subprocess, "run", run)
     bootstrap._install_lock(clone, clone / ".venv", clone / LOCK)
-    assert len(given) == 2
-    assert all("PYTHONDONTWRITEBYTECODE" not in environment for environment in given)
+    assert [command[2:4] == ["uv", "pip"] for command in given] == [False, True, False]
+    assert all("--require-hashes" in command for command in given)
 
 
 def test_an_image_with_its_own_libraries_makes_no_environment(bare_environment: dict[str, str]) -> None:
