@@ -5,9 +5,10 @@ from __future__ import annotations
 from csp.constants import NONE, SELF
 
 from . import config as _config
-from .jobs import JOBS as LOCKGATE_JOBS  # noqa: F401  read by apps.core.jobs through django.conf
+from .jobs import JOBS
 
 LOCKGATE = _config.read()
+LOCKGATE_JOBS = JOBS
 BASE_DIR = _config.Path(__file__).resolve().parent.parent
 
 SECRET_KEY = LOCKGATE.secret_key or "only-for-commands-that-serve-nobody"
@@ -154,7 +155,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-SILENCED_SYSTEM_CHECKS: list[str] = []
+# auth.W004: e-mail addresses are unique whatever their case, by the constraint one_person_per_email.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

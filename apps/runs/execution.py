@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from apps.core import jobs
 from apps.core.clock import now
+from apps.core.ids import Id
 from apps.core.jobs import Lease
 from apps.dataplane import planner
 from apps.dataplane.connectors import postgres
@@ -264,7 +265,7 @@ def _signer() -> Callable[[bytes], bytes]:
     return lambda message: signing.sign(secret, message)
 
 
-def _leased(connection_id: object, purpose: str, backend: postgres.Backend) -> list[str]:
+def _leased(connection_id: Id, purpose: str, backend: postgres.Backend) -> list[str]:
     return [str(connection_id), purpose, str(backend.pid), backend.started_at.isoformat()]
 
 

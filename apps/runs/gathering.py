@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from apps.dataplane import __version__
 from apps.dataplane.definition import PipelineDefinition
+from apps.dataplane.errors import PublishRefused, Refusal
 from apps.dataplane.plan import ColumnPlan, RunPlan, TableRef, TableSchema
 from apps.dataplane.planner import Inputs, StreamFacts, facts_of, plan_columns
-from apps.dataplane.errors import PublishRefused, Refusal
 from apps.pipelines import planning
 from apps.pipelines import selectors as pipelines
 from apps.policies import selectors as policies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -65,6 +66,14 @@ class Run(Record):
             models.Index(name="run_list", fields=["team_id", "number"]),
             models.Index(name="run_of_pipeline", fields=["pipeline", "number"]),
         ]
+
+    @property
+    def ended(self) -> bool:
+        return self.state in self.ENDED
+
+    @property
+    def took(self) -> timedelta | None:
+        return self.ended_at - self.started_at if self.ended_at and self.started_at else None
 
     def __str__(self) -> str:
         return f"run {self.number}"

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from apps.core import access
 from apps.core.actor import Actor
+from apps.core.ids import Id
 from apps.core.paging import Page, page
-from apps.dataplane.errors import NotFound
+from apps.dataplane.crypto import signing
+from apps.dataplane.errors import Locked, NotFound
 from apps.dataplane.plan import RunPlan, plan_from_json
+from apps.keys import selectors as keys
 
 from .models import LogLine, Manifest, Part, Quarantine, Run, Step
+
+LARGEST = 2**63 - 1
+
+if TYPE_CHECKING:
+    from apps.pipelines.models import Pipeline
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the list of runs shows; every field stands in the address."""
+    """What the list of runs shows; every field stands in the address.
+
+    `pipeline` is its short name, or `team/short-name`; `q` a run's number or a part of its pipeline's name.
+    """
 
     state: str = ""
     pipeline: str = ""
     trigger: str = ""
+    q: str = ""
 
 
 def runs(actor: Actor) -> QuerySet[Run]:
     """Every run that the actor may see."""
     rows = Run.objects.select_related("pipeline__team")
-    if actor.kind != "system" and not actor.organisation & access.ACTIONS["run.view"]:
+    everywhere = bool(actor.organisation & access.ACTIONS["run.view"]) and access.allowed(actor, "run.view")
+    if actor.kind != "system" and not everywhere:
         rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "run.view", team)])
     return rows
 
@@ -39,15 +56,47 @@ def listed(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) 
     if filters.state:
         rows = rows.filter(state=filters.state)
     if filters.pipeline:
-        rows = rows.filter(pipeline__slug=filters.pipeline)
+        team, _slash, slug = filters.pipeline.rpartition("/")
+        rows = rows.filter(pipeline__slug=slug, **({"pipeline__team__slug": team} if team else {}))
     if filters.trigger:
         rows = rows.filter(trigger=filters.trigger)
+    if filters.q:
+        rows = rows.filter(_named(filters.q))
     return page(rows, by="number", cursor=cursor, size=size)
+
+
+def _named(text: str) -> Q:
+    number = text.removeprefix("#")
+    by_number = number.isascii() and number.isdecimal() and len(number) < 19
+    return Q(number=int(number)) if by_number else Q(pipeline__name__icontains=text)
+
+
+def by_id(actor: Actor, id: Id) -> Run:
+    """By its id, as a soft reference names it. Raises NotFound."""
+    try:
+        found = runs(actor).filter(id=UUID(str(id))).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound(_("There is no such run, or none that you may see."))
+    return found
+
+
+def of_pipeline(actor: Actor, pipeline_id: Id, limit: int = 10) -> list[Run]:
+    """The newest runs of one pipeline."""
+    return list(runs(actor).filter(pipeline_id=pipeline_id).order_by("-number")[:limit])
+
+
+def newest(actor: Actor, pipeline_ids: Iterable[Id]) -> dict[UUID, Run]:
+    """The last run of each of these pipelines, by the pipeline's id; one query however many runs there are."""
+    last = Run.objects.filter(pipeline=OuterRef("pk")).order_by("-number").values("id")[:1]
+    of_each = Pipeline.objects.filter(id__in=list(pipeline_ids)).values(last=Subquery(last))
+    return {row.pipeline_id: row for row in runs(actor).filter(id__in=of_each)}
 
 
 def run(actor: Actor, number: int) -> Run:
     """Raises NotFound."""
-    found = runs(actor).filter(number=number).first()
+    found = runs(actor).filter(number=number).first() if number <= LARGEST else None
     if found is None:
         raise NotFound(_("There is no run %(number)s, or none that you may see.") % {"number": number})
     return found
@@ -63,6 +112,11 @@ def log_after(run: Run, last: int = 0, limit: int = 500) -> list[LogLine]:
     return list(LogLine.objects.filter(run=run, id__gt=last).order_by("id")[:limit])
 
 
+def log_tail(run: Run, limit: int = 500) -> list[LogLine]:
+    """The last lines of the log, oldest first."""
+    return list(LogLine.objects.filter(run=run).order_by("-id")[:limit])[::-1]
+
+
 def quarantine(run: Run) -> list[Quarantine]:
     """What each rule turned away, by stream."""
     return list(Quarantine.objects.filter(run=run).order_by("stream", "rule"))
@@ -76,6 +130,29 @@ def parts(run: Run) -> list[Part]:
 def manifest(run: Run) -> Manifest | None:
     """The manifest with its signature, where the notary has signed."""
     return Manifest.objects.filter(run=run).select_related("signature").first()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who vouches for a manifest: WAITING for the notary, VALID under its public key, or INVALID."""
+
+    state: Literal["WAITING", "VALID", "INVALID"]
+    key_version: int = 0
+    hex: str = ""
+    signed_at: datetime | None = None
+
+
+def signature(manifest: Manifest) -> Signature:
+    """The notary's signature, checked against its public key at this moment."""
+    held = getattr(manifest, "signature", None)
+    if held is None:
+        return Signature("WAITING")
+    try:
+        key = keys.public("notary", "notary", held.key_version)
+        holds = signing.verify(key.public, bytes(manifest.body), bytes(held.signature))
+    except Locked:
+        holds = False
+    return Signature("VALID" if holds else "INVALID", held.key_version, bytes(held.signature).hex(), held.signed_at)
 
 
 def plan(run: Run) -> RunPlan | None:

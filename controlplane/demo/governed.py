@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 SOURCE, DESTINATION = "demo_crm", "demo_warehouse"
+PIPELINE = "customers-to-warehouse"
 
 PEOPLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("bob", ("steward", "reviewer"), ()),
@@ -93,7 +94,7 @@ def pipeline(source: str, destination: str) -> dict[str, Any]:
         "schedule": {"cron": "0 3 * * *", "zone": "Europe/Berlin"},
     }
     return {
-        "slug": "customers-to-warehouse",
+        "slug": PIPELINE,
         "name": "Customers to warehouse",
         "source": source,
         "destination": destination,

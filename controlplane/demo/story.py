@@ -18,6 +18,7 @@ from apps.quality.models import CheckResult
 from apps.runs import selectors as runs
 from apps.runs import services as starting
 from apps.runs.models import ManifestSignature, Run, Step
+from apps.runs.steps import TOGETHER
 from apps.sources import services as sources
 from apps.sources.models import Connection, Discovery
 
@@ -40,6 +41,11 @@ def tell(admin_url: str, say: Say) -> int:
         say(f"seeding: organisation, people, connections, policy and pipeline ({time.monotonic() - began:.0f} s)")
         people.found()
         _govern(people, made)
+    elif not Pipeline.objects.filter(slug=governed.PIPELINE).exists():
+        raise LockgateError(
+            "This installation was not made by the demo, or its demo was interrupted.",
+            remedy="Start the demo with a data directory of its own, for example --data demo.",
+        )
     run = _run(people, say)
     _summary(run, admin_url, say)
     if fresh:
@@ -65,7 +71,7 @@ def _govern(people: Organisation, made: Databases) -> None:
         people.approved("alice", "connection", governed.connection(name, settings, zone, credentials), "bob", "erin")
     source, destination = (_connection(name) for name in (governed.SOURCE, governed.DESTINATION))
     _discover(people, source)
-    people.approved("bob", "classification", governed.classification(str(source.id)), "erin")
+    people.approved("alice", "classification", governed.classification(str(source.id)), "bob", "erin")
     people.approved("bob", "policy", governed.POLICY, "erin")
     people.approved("alice", "pipeline", governed.pipeline(str(source.id), str(destination.id)), "bob", "erin")
 
@@ -84,7 +90,7 @@ def _discover(people: Organisation, source: Connection) -> None:
 
 def _run(people: Organisation, say: Say) -> Run:
     """alice starts the pipeline; what its steps do is told as it happens."""
-    pipeline = Pipeline.objects.get(slug="customers-to-warehouse")
+    pipeline = Pipeline.objects.get(slug=governed.PIPELINE)
     run = starting.start(actor=people.actor("alice"), pipeline_id=pipeline.id)
     say(f"run {run.number} of {pipeline.name}: started by alice")
     told: dict[str, str] = {}
@@ -101,12 +107,16 @@ def _run(people: Organisation, say: Say) -> Run:
 
 
 def _progress(run: Run, told: dict[str, str], say: Say) -> None:
+    """A line whenever a step's state changes, and every 200,000 rows; steps that go on together share a line."""
     for step in runs.steps(run):
-        line = f"{step.state} {step.rows // 100_000}"
-        if step.state != Step.WAITING and told.get(step.name) != line:
-            told[step.name] = line
-            rows = f"  {step.rows:>9,} rows" if step.rows else ""
-            say(f"  {step.name:<9} {step.state.lower():<8}{rows}  {step.detail}".rstrip())
+        running = step.state == Step.RUNNING
+        line = f"{step.state} {step.rows // 200_000 if running else ''}"
+        if step.state == Step.WAITING or (running and step.name in TOGETHER[1:]) or told.get(step.name) == line:
+            continue
+        told[step.name] = line
+        name = ", ".join(TOGETHER) if running and step.name in TOGETHER else step.name
+        rows = f"  {step.rows:>9,} rows" if step.rows else ""
+        say(f"  {name:<9} {step.state.lower():<8}{rows}  {step.detail}".rstrip())
 
 
 def _summary(run: Run, admin_url: str, say: Say) -> None:
@@ -132,11 +142,16 @@ def _columns(run: Run, say: Say) -> None:
 
 
 def _checks(run: Run, say: Say) -> None:
-    results = CheckResult.objects.filter(run=f"run/{run.id}").order_by("phase", "stream", "check_id")
-    passed = sum(1 for one in results if one.status == CheckResult.PASSED)
-    say(f"checks: {passed} of {len(results)} passed")
+    results = list(CheckResult.objects.filter(run=f"run/{run.id}").order_by("phase", "stream", "check_id"))
+    gate = [one for one in results if one.phase == "output"]
+    passed = sum(1 for one in gate if one.status == CheckResult.PASSED)
+    say(f"gate: {passed} of {len(gate)} checks passed")
+    for one in gate:
+        say(f"  {one.status.lower():<7} {one.stream}/{one.check_id}: {one.observed}")
+    say("rules on rows:")
     for one in results:
-        say(f"  {one.status.lower():<7} {one.phase:<7} {one.stream}/{one.check_id}: {one.observed}")
+        if one.phase != "output":
+            say(f"  {one.phase:<7} {one.stream}/{one.check_id}: {one.observed}")
 
 
 def _rings(admin_url: str, say: Say) -> None:

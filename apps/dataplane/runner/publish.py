@@ -69,6 +69,8 @@ class Publication:
                     )
 
     def _make_room(self, stream: StreamPlan) -> None:
+        if stream.method == "delete_insert":
+            self.publisher.lock(stream.destination)
         live = self.publisher.schema(stream.destination)
         if (live.hash if live else "") != stream.destination_fingerprint:
             raise PublishRefused(

@@ -1,11 +1,12 @@
 """The first tables of the app."""
 
-import apps.core.ids
-import apps.core.models
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
 from django.db import migrations, models
+
+import apps.core.ids
+import apps.core.models
 
 
 class Migration(migrations.Migration):
