@@ -172,7 +172,6 @@ _ABOUT = re.compile(
     r"(?:^|_)(?:verified|confirmed|valid|count|type|kind|status|enabled|opt_?in|opted|template|format|id|ids|at|model|flag|"
     r"consent|hash_algorithm|preference|provider|domain|length|policy|required|expires|expiry|sent|bounced|version)$"
 )
-_HELD_IDS = ("pii.national_id", "pii.online", "secret")
 
 
 def plain(name: str) -> str:
@@ -187,9 +186,10 @@ def says(name: str, kind: str, *, people: bool) -> Pattern | None:
     bare = plain(name)
     about = _ABOUT.search(bare) is not None
     for pattern in PATTERNS:
-        fits = kind in pattern.kinds and (people or not pattern.people)
-        meant = not about or pattern.tag == "pii.birth_date" or (pattern.tag in _HELD_IDS and bare.endswith("id"))
-        if fits and meant and pattern.words.search(bare):
+        found = pattern.words.search(bare)
+        # `blood_type` and `national_id` end in such a part too, but there it belongs to the thing.
+        meant = found is not None and (not about or found.end() == len(bare))
+        if meant and kind in pattern.kinds and (people or not pattern.people):
             return pattern
     return None
 

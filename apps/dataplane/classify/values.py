@@ -108,7 +108,7 @@ def _card(value: str) -> bool:
 
 
 def _any_card(value: str) -> bool:
-    return _CARD.fullmatch(value) is not None and bool(_stdnum("luhn").is_valid(re.sub(r"[ -]", "", value)))
+    return _CARD.fullmatch(value) is not None and _is_valid("luhn", re.sub(r"[ -]", "", value))
 
 
 def _phone(value: str) -> bool:
@@ -224,9 +224,17 @@ def _of_state(state: _State) -> Callable[[str], bool]:
     form = re.compile(state.form)
 
     def accepts(value: str) -> bool:
-        return form.fullmatch(value) is not None and bool(_stdnum(state.module).is_valid(value))
+        return form.fullmatch(value) is not None and _is_valid(state.module, value)
 
     return accepts
+
+
+def _is_valid(module: str, value: str) -> bool:
+    """python-stdnum stumbles over some invalid numbers (a Chinese one of an unknown county): these are not valid."""
+    try:
+        return bool(_stdnum(module).is_valid(value))
+    except Exception:
+        return False
 
 
 @cache
