@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -14,8 +14,6 @@ from controlplane import roles
 from controlplane.connections import use
 from tests.conftest import TEMPLATE, url_of
 from tests.postgres import Role, Server
-
-Result = TypeVar("Result")
 
 
 class Copy:
@@ -38,17 +36,18 @@ class Copy:
             connection.close()
             connections["default"] = before
 
-    def together(self, role: str, *acts: Callable[[], Result]) -> list[Result | BaseException]:
-        """Run the acts at the same moment, each in a thread with its own connection; what each returned or raised."""
+    def together(self, *acts: tuple[str, Callable[[], object]]) -> list[Any]:
+        """Run each (role, act) at one moment in a thread with its own connection; what they returned or raised."""
         results: list[Any] = [None] * len(acts)
         ready = threading.Barrier(len(acts))
 
         def run(position: int) -> None:
+            role, act = acts[position]
             with self.as_role(role):
                 connection.ensure_connection()
                 ready.wait()
                 try:
-                    results[position] = acts[position]()
+                    results[position] = act()
                 except BaseException as error:
                     results[position] = error
 

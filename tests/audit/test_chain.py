@@ -183,9 +183,9 @@ def test_several_notaries_and_writers_at_once_leave_one_chain(copy: Copy) -> Non
     def notarise() -> int:
         return sum(services.sequence(7) for _ in range(15))
 
-    stop = threading.Thread(target=lambda: copy.together("web", *[write] * 4))
+    stop = threading.Thread(target=lambda: copy.together(*[("web", write)] * 4))
     stop.start()
-    copy.together("notary", *[notarise] * 3)
+    copy.together(*[("notary", notarise)] * 3)
     stop.join()
     with copy.as_role("notary"):
         while services.sequence():

@@ -137,5 +137,5 @@ def test_a_secret_never_shows_in_a_repr(world: World, become: Callable[..., None
 
 
 def test_workers_that_start_together_make_each_key_once(copy: Copy) -> None:
-    made = copy.together("worker", *[lambda: services.create_missing("extract", KEK)] * 8)
+    made = copy.together(*[("worker", lambda: services.create_missing("extract", KEK))] * 8)
     assert sorted(made) == [0] * 7 + [4]
