@@ -62,7 +62,7 @@ class Child:
                 cwd=spec.directory,
                 env=dict(spec.environment),
                 process_group=0,
-                preexec_fn=lambda: _end_with(parent, spec.stop.orphaned),
+                preexec_fn=lambda: end_with(parent, spec.stop.orphaned),
                 **accounts.stepping_down(spec.account),
             )
         _remember(run, spec.name, self.process.pid)
@@ -122,8 +122,8 @@ class Child:
         return True
 
 
-def _end_with(parent: int, which: signal.Signals) -> None:
-    # Runs between fork and exec, after the change of user, which would clear the setting.
+def end_with(parent: int, which: signal.Signals) -> None:
+    """Have the kernel signal this process when its parent ends; between fork and exec, after a change of user."""
     if _LIBC is None:
         return
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(which))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from apps.dataplane.errors import LockgateError
 from controlplane import roles
 
 from . import broker, datadir, keyfiles, leftovers, ports, postgres, schema, supervisor
-from .children import Spec, Stop
+from .children import Spec, Stop, end_with
 from .datadir import CannotStart, DataDirectory
 from .keyfiles import KeyFiles
 from .processes import PROCESSES, ROOT, Installation, Process, environment, named
@@ -149,15 +150,27 @@ def _spec(process: Process, installation: Installation, stop: Stop) -> Spec:
 
 
 def _demo(keeper: Supervisor, installation: Installation, admin_url: str) -> int:
-    """Run `manage.py demo` on this terminal, with the web process's rights and the address where it may make databases."""
+    """Run `manage.py demo` on this terminal: with the web process's rights, and where it may make databases."""
     its = environment(named("web"), installation) | {"LOCKGATE_BOOT_ADMIN_URL": admin_url}
-    child = subprocess.Popen([sys.executable, "manage.py", "demo"], cwd=ROOT, env=its, stdin=subprocess.DEVNULL)
+    us = os.getpid()
+    child = subprocess.Popen(
+        [sys.executable, "manage.py", "demo"],
+        cwd=ROOT,
+        env=its,
+        stdin=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C reaches us alone, and we end it in order
+        preexec_fn=lambda: end_with(us, signal.SIGTERM),
+    )
     try:
         keeper.wait(lambda: child.poll() is not None, seconds=1800, what="the demo did not end")
     finally:
         if child.poll() is None:
             child.terminate()
-            child.wait()
+            try:
+                child.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
     return 1 if child.returncode else 0
 
 
