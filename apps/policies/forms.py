@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.dataplane import treatments
-from apps.dataplane.errors import Invalid
+from apps.dataplane.errors import Invalid, LockgateError
 from apps.dataplane.policy import ANY, DEFAULT_DOMAIN, FORMAT, ZONES
 from apps.sources.definition import KNOWN_TAGS
 
@@ -60,7 +60,7 @@ class PolicyForm(forms.Form):
         data = self.cleaned_data
         return {"slug": data["slug"], "name": data["name"], "text": yamltext.read(data["text"])}
 
-    def show(self, error: Invalid) -> None:
+    def show(self, error: LockgateError) -> None:
         """An error of a rule belongs to the text, with its place in front."""
         placed = error.field.startswith(("rules", "format"))
         sentence = f"{error.field}: {error.sentence}" if placed else error.sentence

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from apps.core.governed import Consequence, Current
+from apps.core.ids import Id
 from apps.dataplane import policy as rules
 from apps.dataplane.errors import Invalid, NotFound
 from apps.dataplane.policy import DEFAULT_DOMAIN, PolicyText, Rule
@@ -28,7 +29,7 @@ MOST_RULES = 500
 MOST_REASONS = 20
 
 
-def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]:
+def normalise(proposal: Mapping[str, Any], *, team_id: Id) -> dict[str, Any]:
     """The complete proposal `{slug, name, text}`. Raises Invalid naming the field, such as `rules[2].zone`."""
     if not isinstance(proposal, Mapping):
         raise Invalid(_("A policy is an object of slug, name and text."))
@@ -67,7 +68,7 @@ def read_rules(document: Any) -> tuple[Rule, ...]:
     return found
 
 
-def target(proposal: Mapping[str, Any], *, team_id: object) -> str:
+def target(proposal: Mapping[str, Any], *, team_id: Id) -> str:
     found = Policy.objects.filter(team_id=team_id, slug=proposal["slug"]).values_list("id", flat=True).first()
     return f"policy/{found}" if found else f"policy/new/{team_id}/{proposal['slug']}"
 
@@ -89,7 +90,7 @@ def text(proposal: Mapping[str, Any]) -> str:
     return head + yamltext.write(proposal["text"])
 
 
-def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: object) -> Consequence:
+def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Id) -> Consequence:
     """Compares what happens to every classified column of the team, in every zone, before and after."""
     found = compare(before, after, team_id=team_id)
     name = (before or after)["name"]
@@ -102,7 +103,7 @@ def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, t
     return Consequence(title, summary, "LOW", _reasons(found) or (_("No column is treated differently."),))
 
 
-def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: object) -> tuple[Effect, ...]:
+def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Id) -> tuple[Effect, ...]:
     """Every effect on the team's columns, on known tags and on name patterns, what weakens first."""
     others = [policy for policy in active(team_id) if policy.slug != after["slug"]]
     old, new = (

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.core import access
 from apps.core.actor import Actor
+from apps.core.ids import Id
 from apps.dataplane import treatments
 from apps.dataplane.errors import Invalid, NotFound, Refusal
 from apps.dataplane.plan import PolicyRef, TableRef
@@ -61,12 +62,13 @@ class Answer:
     rule: str = ""
 
 
-def active(team_id: object) -> tuple[PolicyText, ...]:
+def active(team_id: Id) -> tuple[PolicyText, ...]:
     """The active text of each of the team's policies, in order of slug."""
     rows = PolicyVersion.objects.filter(
         policy__team_id=team_id, policy__archived_at=None, number=F("policy__active_version")
     ).order_by("policy__slug")
-    return tuple(PolicyText(*named, parse(text)) for *named, text in rows.values_list("policy__slug", "number", "text"))
+    texts = rows.values_list("policy__slug", "number", "text")
+    return tuple(PolicyText(slug, number, parse(text)) for slug, number, text in texts)
 
 
 def policies(actor: Actor) -> QuerySet[Policy]:
@@ -115,7 +117,7 @@ def versions(policy: Policy) -> list[PolicyVersion]:
     return list(PolicyVersion.objects.filter(policy=policy).order_by("-number"))
 
 
-def rule_rows(team_id: object, document: Mapping[str, Any]) -> tuple[RuleRow, ...]:
+def rule_rows(team_id: Id, document: Mapping[str, Any]) -> tuple[RuleRow, ...]:
     """The rules of a text with what they reach among the team's classified columns."""
     rules = parse(document)
     reached = effects.reach(rules, sources.team_facts(team_id))
@@ -136,7 +138,7 @@ def answers(column: ColumnFacts, texts: Sequence[PolicyText]) -> tuple[Answer, .
     return tuple(answer(column, zone=zone, texts=texts) for zone in ZONES)
 
 
-def why(actor: Actor, column_id: object, zone: str) -> Answer:
+def why(actor: Actor, column_id: Id, zone: str) -> Answer:
     """Why a column is treated as it is on its way into a zone. Raises NotFound, Invalid for an unknown zone."""
     if zone not in ZONES:
         raise Invalid(_("There is no zone %(zone)s.") % {"zone": zone}, field="zone")
@@ -144,7 +146,7 @@ def why(actor: Actor, column_id: object, zone: str) -> Answer:
     return answer(sources.fact(column), zone=zone, texts=active(column.dataset.connection.team_id))
 
 
-def why_named(actor: Actor, connection_id: object, ref: TableRef, name: str, zone: str) -> Answer:
+def why_named(actor: Actor, connection_id: Id, ref: TableRef, name: str, zone: str) -> Answer:
     """The same for a column by its names."""
     connection = sources.connection(actor, connection_id)
     fact = next((one for one in sources.facts(connection.id, ref) if one.name == name), None)
@@ -153,7 +155,7 @@ def why_named(actor: Actor, connection_id: object, ref: TableRef, name: str, zon
     return answer(fact, zone=zone, texts=active(connection.team_id))
 
 
-def change_of(team_id: object, policy: PolicyRef) -> str:
+def change_of(team_id: Id, policy: PolicyRef) -> str:
     """The change that approved a policy version, as a soft reference; empty for a version that never was."""
     rows = PolicyVersion.objects.filter(policy__team_id=team_id, policy__slug=policy.slug, number=policy.version)
     return rows.values_list("change", flat=True).first() or ""

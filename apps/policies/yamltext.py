@@ -25,8 +25,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem=_("aliases are not allowed"), problem_mark=self.peek_event().start_mark)
-        event = self.peek_event()
+            raise yaml.MarkedYAMLError(problem=_("aliases are not allowed"), problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None):
             raise yaml.MarkedYAMLError(problem=_("anchors are not allowed"), problem_mark=event.start_mark)
         self.depth += 1

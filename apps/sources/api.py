@@ -179,7 +179,8 @@ def _propose(request: Request) -> Response:
     settings = PostgresSettings.from_json(body["settings"])
     entered: dict[definition.Purpose, services.Entered] = {
         purpose: services.Entered(one["user"], one["password"]) if one else services.Entered("", "")
-        for purpose, one in (("read", body["read"]), ("write", body["write"]))
+        for purpose in definition.PURPOSES
+        for one in [body[purpose]]
     }
     change = changes.propose(
         actor=who,
@@ -239,7 +240,7 @@ def test(request: Request, connection_id: UUID) -> Response:
     return Response({"id": str(batch)}, status=202)
 
 
-test.__test__ = False
+test.__test__ = False  # type: ignore[attr-defined]
 
 
 @extend_schema(tags=["sources"], responses=TestSerializer(many=True))
@@ -249,7 +250,7 @@ def test_result(request: Request, batch: UUID) -> Response:
     return Response(TestSerializer(selectors.tests(actor(request), batch), many=True).data)
 
 
-test_result.__test__ = False
+test_result.__test__ = False  # type: ignore[attr-defined]
 
 
 @extend_schema(tags=["sources"], parameters=[IDEMPOTENCY], request=None, responses={202: StartedSerializer})

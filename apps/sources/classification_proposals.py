@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.governed import Consequence, Current
+from apps.core.ids import Id
 from apps.dataplane.classify import NONE
 from apps.dataplane.errors import Invalid, NotFound
 from apps.dataplane.policy import under
@@ -36,7 +37,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 Name = tuple[str, str, str]
 
 
-def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]:
+def normalise(proposal: Mapping[str, Any], *, team_id: Id) -> dict[str, Any]:
     """`{connection, scope, complete, columns: [{schema, table, column, tags}]}`, sorted; Invalid names the field."""
     if not isinstance(proposal, Mapping) or not isinstance(proposal.get("columns"), list | tuple):
         raise Invalid(_("A classification is an object of connection and columns."), field="columns")
@@ -54,7 +55,7 @@ def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]
     return _document(connection.id, scope, wanted)
 
 
-def target(proposal: Mapping[str, Any], *, team_id: object) -> str:
+def target(proposal: Mapping[str, Any], *, team_id: Id) -> str:
     return f"classification/{proposal['scope']}"
 
 
@@ -85,7 +86,7 @@ def text(proposal: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: object) -> Consequence:
+def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Id) -> Consequence:
     """High risk where a column loses a tag, or is called not sensitive against a sure suggestion."""
     old, new = tags_in(before), tags_in(after)
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
@@ -97,15 +98,10 @@ def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, t
     unclassified = sum(1 for name in changed if new.get(name) is None)
     named = _first_names(changed)
     parts = [
-        ngettext(
-            "%(n)s column of %(name)s is classified",
-            "%(n)s columns of %(name)s are classified",
-            len(changed) - unclassified,
-        )
-        % {"n": len(changed) - unclassified, "name": connection.name},
+        *([_classified(len(changed) - unclassified, connection.name)] if len(changed) > unclassified else []),
         *(_loses(tag, count) for tag, count in sorted(losing.items())),
         *([_called_harmless(against)] if against else []),
-        *([_forgotten(unclassified)] if unclassified else []),
+        *([_forgotten(unclassified, connection.name)] if unclassified else []),
     ]
     sentence = _("After approval, %(parts)s (%(names)s).") % {"parts": "; ".join(parts), "names": named or _("none")}
     title = ngettext("Classify %(n)s column of %(where)s", "Classify %(n)s columns of %(where)s", len(changed)) % {
@@ -142,12 +138,17 @@ def _called_harmless(count: int) -> str:
     ) % {"n": count, "sure": SURE}
 
 
-def _forgotten(count: int) -> str:
+def _classified(count: int, name: str) -> str:
+    told = ngettext("%(n)s column of %(name)s is classified", "%(n)s columns of %(name)s are classified", count)
+    return told % {"n": count, "name": name}
+
+
+def _forgotten(count: int, name: str) -> str:
     return ngettext(
-        "%(n)s becomes unclassified, so pipelines refuse it",
-        "%(n)s become unclassified, so pipelines refuse them",
+        "%(n)s column of %(name)s becomes unclassified, so pipelines refuse it",
+        "%(n)s columns of %(name)s become unclassified, so pipelines refuse them",
         count,
-    ) % {"n": count}
+    ) % {"n": count, "name": name}
 
 
 def _first_names(names: Iterable[Name]) -> str:
@@ -179,7 +180,7 @@ def _against_suggestion(proposal: Mapping[str, Any], changed: Iterable[Name], ne
 # what is named, and what is there
 
 
-def _connection(identity: object, team_id: object) -> Connection:
+def _connection(identity: object, team_id: Id) -> Connection:
     try:
         found = Connection.objects.filter(id=UUID(str(identity)), team_id=team_id).first()
     except ValueError:
@@ -296,7 +297,7 @@ def tags_in(proposal: Mapping[str, Any] | None) -> dict[Name, Tags]:
     return {(entry["schema"], entry["table"], entry["column"]): tuple(entry["tags"]) for entry in entries}
 
 
-def _document(connection_id: object, scope: str, tags: Mapping[Name, Tags]) -> dict[str, Any]:
+def _document(connection_id: Id, scope: str, tags: Mapping[Name, Tags]) -> dict[str, Any]:
     return {
         "connection": str(connection_id),
         "scope": scope,

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from apps.core.governed import Consequence, Current
+from apps.core.ids import Id
 from apps.dataplane.errors import NotFound
 
 from . import definition
@@ -19,12 +20,12 @@ from .models import Connection, ConnectionVersion
 ACTION = "connection.propose"
 
 
-def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]:
+def normalise(proposal: Mapping[str, Any], *, team_id: Id) -> dict[str, Any]:
     """The complete proposal `{slug, name, kind, definition}`. Raises Invalid naming the form field."""
     return definition.proposal(proposal)
 
 
-def target(proposal: Mapping[str, Any], *, team_id: object) -> str:
+def target(proposal: Mapping[str, Any], *, team_id: Id) -> str:
     """The connection of that slug, or that it is a new one."""
     found = Connection.objects.filter(team_id=team_id, slug=proposal["slug"]).values_list("id", flat=True).first()
     return f"connection/{found}" if found else f"connection/new/{team_id}/{proposal['slug']}"
@@ -74,7 +75,7 @@ def _credential_lines(says: ConnectionDefinition, purpose: definition.Purpose) -
     ]
 
 
-def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: object) -> Consequence:
+def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Id) -> Consequence:
     """Another address, zone or region is high risk: other data moves, or other rules hold for it."""
     says = definition.parse(after["definition"])
     if before is None:

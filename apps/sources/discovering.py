@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import pyarrow as pa
 from django.db import connection as database
@@ -119,7 +120,9 @@ def _write_datasets(discovery: Discovery, found: Sequence[Found], datasets: dict
 def _write_columns(
     found: Sequence[Found], datasets: Mapping[TableRef, Dataset], columns: Mapping[TableRef, Sequence[Column]]
 ) -> None:
-    fresh, kept, gone = [], [], []
+    fresh: list[Column] = []
+    kept: list[Column] = []
+    gone: list[UUID] = []
     for one in found:
         known = {column.name: column for column in columns.get(one.schema.ref, ())}
         for position, live in enumerate(one.schema.columns, start=1):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.core import access
 from apps.core.actor import Actor
+from apps.core.ids import Id
 from apps.core.paging import Page, page
 from apps.dataplane.classify import NONE
 from apps.dataplane.errors import NotFound
@@ -81,7 +82,7 @@ def connections(actor: Actor) -> QuerySet[Connection]:
     return rows if _sees_all(actor, "connection.view") else rows.filter(team_id__in=_teams(actor, "connection.view"))
 
 
-def connection(actor: Actor, id: object) -> Connection:
+def connection(actor: Actor, id: Id) -> Connection:
     """Raises NotFound."""
     return _one(connections(actor).filter(id=_uuid(id)), _("There is no such connection, or none that you may see."))
 
@@ -107,7 +108,7 @@ def versions(connection: Connection) -> QuerySet[ConnectionVersion]:
     return ConnectionVersion.objects.filter(connection=connection).order_by("-number")
 
 
-def endpoint(connection_id: object) -> EndpointRef:
+def endpoint(connection_id: Id) -> EndpointRef:
     """The connection as a run plan names it. Raises NotFound."""
     row = _one(Connection.objects.filter(id=_uuid(connection_id)), _("There is no such connection."))
     says = active(row)
@@ -137,7 +138,7 @@ def discoveries(connection: Connection, limit: int = 10) -> list[Discovery]:
     return list(Discovery.objects.filter(connection=connection).order_by("-id")[:limit])
 
 
-def discovery(actor: Actor, id: object) -> Discovery:
+def discovery(actor: Actor, id: Id) -> Discovery:
     """Raises NotFound."""
     rows = Discovery.objects.filter(id=_uuid(id), connection__in=connections(actor)).select_related("connection__team")
     return _one(rows, _("There is no such discovery, or none that you may see."))
@@ -164,7 +165,7 @@ def tests(actor: Actor, batch: object) -> tuple[ConnectionTest, ...]:
 
 def datasets(
     actor: Actor, *, q: str = "", connection_id: str = "", state: str = "", cursor: str = "", size: int = 50
-) -> Page[DatasetRow]:
+) -> Page[DatasetRow]:  # type: ignore[type-var]
     """A page of datasets, newest first; `state` is unclassified, suggested or gone, `q` a part of the name."""
     rows = _filtered(_visible_datasets(actor), q, connection_id, state)
     found = page(rows, cursor=cursor, size=size)
@@ -172,7 +173,7 @@ def datasets(
     return Page([DatasetRow(row, *counts.get(row.id, (0, 0, 0))) for row in found.rows], found.older, found.newer)  # type: ignore[type-var]
 
 
-def dataset(actor: Actor, id: object) -> Dataset:
+def dataset(actor: Actor, id: Id) -> Dataset:
     """Raises NotFound."""
     return _one(_visible_datasets(actor).filter(id=_uuid(id)), _("There is no such dataset, or none that you may see."))
 
@@ -181,11 +182,13 @@ def column_cards(dataset: Dataset) -> tuple[ColumnCard, ...]:
     """The columns in the table's order, those that are gone last; two queries however many there are."""
     rows = list(Column.objects.filter(dataset=dataset).order_by("gone_at", "position", "id"))
     rows.sort(key=lambda column: column.gone_at is not None)
+    for column in rows:
+        column.dataset = dataset
     tags = _tags([column.id for column in rows])
     return tuple(ColumnCard(column, tags.get(column.id)) for column in rows)
 
 
-def column(actor: Actor, id: object) -> Column:
+def column(actor: Actor, id: Id) -> Column:
     """A column with its dataset, connection and team. Raises NotFound."""
     rows = Column.objects.filter(id=_uuid(id), dataset__in=_visible_datasets(actor))
     return _one(
@@ -203,7 +206,7 @@ def classification_history(column: Column) -> list[Classification]:
     return list(Classification.objects.filter(column=column).order_by("-number")[:50])
 
 
-def facts(connection_id: object, ref: TableRef) -> tuple[ColumnFacts, ...]:
+def facts(connection_id: Id, ref: TableRef) -> tuple[ColumnFacts, ...]:
     """What policies look at, for the columns of one table as last discovered; empty when it is not known or gone."""
     row = Dataset.objects.filter(
         connection_id=_uuid(connection_id), schema=ref.schema, table=ref.table, gone_at=None
@@ -225,7 +228,7 @@ def fact(column: Column) -> ColumnFacts:
     return fact_of(column, _tags([column.id]).get(column.id))
 
 
-def team_facts(team_id: object) -> tuple[ColumnFacts, ...]:
+def team_facts(team_id: Id) -> tuple[ColumnFacts, ...]:
     """Every classified column of the team's connections, in order of name: what a policy of the team can reach."""
     newest = _newest_classifications().filter(
         unclassified=False,
@@ -242,14 +245,14 @@ def team_facts(team_id: object) -> tuple[ColumnFacts, ...]:
     )
 
 
-def stored_schema(connection_id: object, ref: TableRef) -> TableSchema | None:
+def stored_schema(connection_id: Id, ref: TableRef) -> TableSchema | None:
     """The table as the last discovery saw it; None when it is not known or gone."""
     rows = Dataset.objects.filter(connection_id=_uuid(connection_id), schema=ref.schema, table=ref.table, gone_at=None)
     live = rows.values_list("live_schema", flat=True).first()
     return definition.table_schema(live) if live else None
 
 
-def tables(connection_id: object) -> list[TableRef]:
+def tables(connection_id: Id) -> list[TableRef]:
     """The tables of a connection as last discovered, in order of name: what a pipeline can choose from."""
     rows = Dataset.objects.filter(connection_id=_uuid(connection_id), gone_at=None)
     return [TableRef(*names) for names in rows.order_by("schema", "table").values_list("schema", "table")]

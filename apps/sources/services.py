@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.audit import services as audit
 from apps.core import access, jobs
 from apps.core.actor import Actor, system
-from apps.core.ids import uuid7
+from apps.core.ids import Id, uuid7
 from apps.dataplane.connectors import postgres
 from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
 from apps.dataplane.crypto import sealing
@@ -83,7 +83,7 @@ def _credential(
     return {"user": before.user, "sealed": before.sealed, "key": before.key}
 
 
-def open_settings(connection_id: object, purpose: Purpose) -> tuple[PostgresSettings, Credentials, int]:
+def open_settings(connection_id: Id, purpose: Purpose) -> tuple[PostgresSettings, Credentials, int]:
     """Where the active version leads, the opened credential, and the version's number.
 
     Works only in the worker class that the purpose belongs to: Locked elsewhere. Refused without such a credential.
@@ -123,7 +123,7 @@ def _without_credential(name: str, purpose: Purpose) -> Refused:
 def test_connection(
     *,
     actor: Actor,
-    team_id: object,
+    team_id: Id,
     proposal: Mapping[str, Any],
     connection_id: UUID | None = None,  # noqa: PT028
 ) -> UUID:
@@ -209,7 +209,7 @@ def give_up_test(*, test_id: str, outcome: str) -> None:
 # discovery
 
 
-def discover(*, actor: Actor, connection_id: object) -> Discovery:
+def discover(*, actor: Actor, connection_id: Id) -> Discovery:
     """Look at what the connection holds; a look that is under way already is the answer to a second request."""
     row = selectors.connection(actor, connection_id)
     access.require(actor, "connection.discover", row.team_id)
@@ -252,7 +252,7 @@ def run_discovery(*, lease: jobs.Lease) -> None:
         raise
     except LockgateError as error:
         give_up_discovery(discovery_id=str(discovery.id), outcome=f"{error.sentence} {error.remedy}".strip())
-        raise
+        return
     lease.check()
     with transaction.atomic():
         drift = discovering.write(discovery, found)

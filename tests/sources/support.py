@@ -151,6 +151,18 @@ class Installation:
         assert change.state == Change.APPLIED, change.outcome
         return change
 
+    def approved_last(self, *reviewers: str) -> Change:
+        """The newest change, approved by bob (or others) and applied."""
+        change = Change.objects.order_by("-number")[0]
+        with as_role("web"):
+            for name in reviewers or ("bob",):
+                changes.approve(actor=self.world.actor(name), change_id=change.id)
+        with as_role("applier"):
+            changes.apply_next()
+        change.refresh_from_db()
+        assert change.state == Change.APPLIED, change.outcome
+        return change
+
     def connected(self, *, write: bool = False) -> Connection:
         """The connection, approved."""
         self.approved("connection", self.proposal(write=write))

@@ -119,9 +119,7 @@ def test_each_credential_is_tested_by_its_own_worker(here: Installation) -> None
 @pytest.mark.parametrize("name", ["charlie", "dora"])
 def test_who_may_not_test_leaves_no_trace_of_it(here: Installation, name: str) -> None:
     with as_role("web"), pytest.raises(Denied):
-        services.test_connection(
-            actor=here.world.actor(name), team_id=here.world.team.id, proposal=here.proposal()
-        )
+        services.test_connection(actor=here.world.actor(name), team_id=here.world.team.id, proposal=here.proposal())
     assert not ConnectionTest.objects.exists()
     assert not Job.objects.exists()
 
@@ -137,9 +135,7 @@ def test_the_test_is_recorded_without_a_secret(here: Installation) -> None:
 
 def _requested(here: Installation, proposal: dict[str, Any]) -> object:
     with as_role("web"):
-        return services.test_connection(
-            actor=here.world.actor("alice"), team_id=here.world.team.id, proposal=proposal
-        )
+        return services.test_connection(actor=here.world.actor("alice"), team_id=here.world.team.id, proposal=proposal)
 
 
 def _tested(here: Installation, proposal: dict[str, Any]) -> dict[str, ConnectionTest]:
@@ -154,9 +150,7 @@ def _tested_at(here: Installation, **changed: Any) -> ConnectionTest:
 
     proposal, where = here.proposal(), replace(here.settings, sslmode="disable", **changed)
     with as_role("web"):
-        sealed = services.seal(
-            purpose="read", settings=where, user=here.reader.name, password=here.reader.password
-        )
+        sealed = services.seal(purpose="read", settings=where, user=here.reader.name, password=here.reader.password)
     proposal["definition"]["settings"] |= changed
     proposal["definition"]["credentials"] = {"read": sealed, "write": None}
     return _tested(here, proposal)["read"]

@@ -53,7 +53,9 @@ def test_the_password_is_in_no_page_and_no_table(here: Installation, browse: Bro
     with as_role("web"):
         alice.post(f"{tested.url}propose", {})
         number = Change.objects.get().number
-        pages = [alice.get(url).content.decode() for url in (tested.url, f"/sources/new?test={tested.url.split('/')[3]}")]
+        pages = [
+            alice.get(url).content.decode() for url in (tested.url, f"/sources/new?test={tested.url.split('/')[3]}")
+        ]
         pages.append(alice.get(f"/changes/{number}/").content.decode())
     for secret in (READ_PASSWORD, WRITE_PASSWORD):
         assert not any(secret in page for page in pages)
