@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from apps.core.jobkinds import JobKind
 
+RUN_DEAD = "apps.runs.tasks.dead"
+
 JOBS: dict[str, JobKind] = {
     "connection.test": JobKind(
         "apps.sources.tasks.test", queue="extract", lease_seconds=60, on_dead="apps.sources.tasks.test_dead"
@@ -14,10 +16,10 @@ JOBS: dict[str, JobKind] = {
     "connection.discover": JobKind(
         "apps.sources.tasks.discover", queue="extract", lease_seconds=120, on_dead="apps.sources.tasks.discover_dead"
     ),
-    "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
-    "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
-    "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
-    "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=30, on_dead="apps.runs.tasks.dead"),
+    "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=30, on_dead=RUN_DEAD),
+    "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=30, on_dead=RUN_DEAD),
+    "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=30, on_dead=RUN_DEAD),
+    "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=30, on_dead=RUN_DEAD),
     "alert.deliver": JobKind(
         "apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5, on_dead="apps.alerts.tasks.dead"
     ),

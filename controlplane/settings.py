@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
 from csp.constants import NONE, SELF
 
 from . import config as _config
@@ -9,11 +12,11 @@ from .jobs import JOBS
 
 LOCKGATE = _config.read()
 LOCKGATE_JOBS = JOBS
-BASE_DIR = _config.Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = LOCKGATE.secret_key or "only-for-commands-that-serve-nobody"
 DEBUG = LOCKGATE.debug
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", _config.urlsplit(LOCKGATE.url).hostname or "localhost"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", urlsplit(LOCKGATE.url).hostname or "localhost"]
 CSRF_TRUSTED_ORIGINS = [LOCKGATE.url]
 ROOT_URLCONF = "controlplane.urls"
 ASGI_APPLICATION = "controlplane.asgi.application"
@@ -166,7 +169,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.core.openapi.Described",
     "EXCEPTION_HANDLER": "controlplane.problems.handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -203,11 +206,11 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 
 if LOCKGATE.mail_url:
-    _mail = _config.urlsplit(LOCKGATE.mail_url)
+    _mail = urlsplit(LOCKGATE.mail_url)
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = _mail.hostname or "localhost", _mail.port or 25
-    EMAIL_HOST_USER = _config.unquote(_mail.username or "")
-    EMAIL_HOST_PASSWORD = _config.unquote(_mail.password or "")
+    EMAIL_HOST_USER = unquote(_mail.username or "")
+    EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
     EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
     EMAIL_TIMEOUT = 20
 else:

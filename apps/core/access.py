@@ -53,7 +53,7 @@ READING = frozenset(action for action in ACTIONS if action.endswith((".view", ".
 
 
 def allowed(actor: Actor, action: str, team_id: object | None = None) -> bool:
-    """Whether the actor may do the action in that team (or at all, when no team is given). Unknown actions: KeyError."""
+    """Whether the actor may do the action in that team, or at all without one. An unknown action: KeyError."""
     roles = ACTIONS[action]
     if actor.kind == "system":
         return True

@@ -64,7 +64,8 @@ def cursor_page(rows: type[serializers.Serializer[Any]]) -> type[serializers.Ser
         "older": serializers.CharField(help_text="The cursor of the next older page; empty at the end."),
         "newer": serializers.CharField(help_text="The cursor of the next newer page; empty at the start."),
     }
-    return type(f"{rows.__name__.removesuffix('Serializer')}Page", (serializers.Serializer,), fields)
+    shape = {**fields, "__module__": rows.__module__}
+    return type(f"PageOf{rows.__name__}", (serializers.Serializer,), shape)
 
 
 def paged(page: Page[Any], rows: type[serializers.Serializer[Any]]) -> Response:

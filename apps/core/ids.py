@@ -6,6 +6,9 @@ import os
 import time
 import uuid
 
+Id = uuid.UUID | str
+"""What services and selectors take as an id: the UUID, or its text from an address or a soft reference."""
+
 
 def uuid7() -> uuid.UUID:
     """A new identifier: 48 bits of Unix milliseconds, then version, variant and 74 random bits."""

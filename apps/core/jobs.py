@@ -118,9 +118,7 @@ def claim(job: str, *, owner: str) -> Lease | None:
     if not taken:
         return None
     row = Job.objects.get(id=job)
-    return Lease(
-        str(row.id), row.kind, row.subject, row.attempts, row.fence, owner, row.lease_seconds, row.backends
-    )
+    return Lease(str(row.id), row.kind, row.subject, row.attempts, row.fence, owner, row.lease_seconds, row.backends)
 
 
 def finish(lease: Lease, *, state: str = Job.DONE, outcome: str = "") -> None:
@@ -132,7 +130,7 @@ def finish(lease: Lease, *, state: str = Job.DONE, outcome: str = "") -> None:
 
 
 def release(lease: Lease, *, outcome: str) -> None:
-    """Give a job back after an unexpected failure: it waits and is tried again, or is dead when its tries are used up."""
+    """Give a job back after an unexpected failure: it is tried again, or is dead when its tries are used up."""
     tries_left = Q(attempts__lt=F("max_attempts"))
     backoff = timedelta(seconds=2**lease.attempt)
     again = lease._row().filter(tries_left)
@@ -213,7 +211,7 @@ def renewing(lease: Lease) -> Iterator[None]:
 
 
 def sweep(*, on_takeover: Callable[[Job], None] | None = None, limit: int = 200) -> int:
-    """Put back what was left behind: expired leases wait again or die, waiting jobs are nudged again. Returns how many."""
+    """Put back what was left behind: expired leases wait again or die. Waiting jobs are nudged again."""
     expired = list(Job.objects.filter(state=Job.CLAIMED, lease_until__lt=Now()).order_by("lease_until")[:limit])
     for job in expired:
         _take_back(job, on_takeover)

@@ -12,7 +12,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 job_id: ContextVar[str] = ContextVar("job_id", default="")
 
 _CREDENTIAL = re.compile(
-    r"(?i)(://[^:/@\s]+:)[^@\s]+@|((?:password|passwd|secret|token|authorization|api[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s,'\"]+"
+    r"(?i)(://[^:/@\s]+:)[^@\s]+@"
+    r"|((?:password|passwd|secret|token|authorization|api[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s,'\"]+"
 )
 
 
@@ -25,7 +26,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line; an exception is given by type and place, for its text may hold values of rows."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,

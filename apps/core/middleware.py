@@ -25,7 +25,7 @@ class RequestId:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
+        if iscoroutinefunction(self.get_response):
             return self.later(request)
         self._begin(request)
         return self._end(request, self.get_response(request))  # type: ignore[arg-type]

@@ -18,9 +18,10 @@ class NextNumber(Func):
 
     def __init__(self, sequence: str) -> None:
         super().__init__(Value(sequence), output_field=models.BigIntegerField())
+        self.sequence = sequence
 
     def deconstruct(self) -> tuple[str, tuple[str], dict[str, object]]:
-        return "apps.core.models.NextNumber", (self.source_expressions[0].value,), {}
+        return "apps.core.models.NextNumber", (self.sequence,), {}
 
 
 class Record(models.Model):

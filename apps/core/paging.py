@@ -53,4 +53,6 @@ def _read(cursor: str) -> tuple[bool, str | None]:
         backwards, last = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return bool(backwards), str(last)
     except (ValueError, TypeError) as error:
-        raise Invalid("This page address is not one that Lockgate gave out.", remedy="Start from the first page.") from error
+        raise Invalid(
+            "This page address is not one that Lockgate gave out.", remedy="Start from the first page."
+        ) from error

@@ -9,7 +9,7 @@ from celery import shared_task
 from . import jobs
 
 
-@shared_task(name="lockgate.run_job")  # type: ignore[misc]
+@shared_task(name="lockgate.run_job")  # type: ignore[untyped-decorator]
 def run_job(job: str) -> None:
     """A message that is no job's id, is doubled or comes late does nothing."""
     try:

@@ -3,7 +3,8 @@
 Precedence, within one policy. A rule is compared with another in two ways: how closely its selector fits (a column's
 full name, then a column pattern, then a tag, the deeper the closer) and how closely its zone fits (the named zone, then
 `*`). A rule gives way to one that fits at least as closely in both ways and more closely in one. Where several remain
-and differ in treatment, or two policies differ, that is a conflict and refused with both names: order in the text never counts.
+and differ in treatment, or two policies differ, that is a conflict and refused with both names. The order in the text
+never counts.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Decision:
 def parse(document: Mapping[str, Any], *, domains: Sequence[str] | None = None) -> tuple[Rule, ...]:
     """The rules of a policy text `{format: 1, rules: [{name, tag|column, zone, treatment: {kind, …}, domain}]}`.
 
-    Raises Invalid naming the place, such as `rules[2].treatment`. `domains`, where given, are the key domains that exist.
+    Raises Invalid naming the place, such as `rules[2].treatment`. `domains`, where given, are the existing key domains.
     """
     _require(isinstance(document, Mapping), "A policy is an object with `format` and `rules`.", "text")
     _only(document, ("format", "rules"), "")
@@ -104,7 +105,7 @@ def as_document(rules: Sequence[Rule]) -> dict[str, Any]:
 
 
 def decide(column: ColumnFacts, *, zone: str, policies: Sequence[PolicyText]) -> Decision | Refusal:
-    """What happens to the column on its way into the zone, or why that is refused. Never raises for a policy's content."""
+    """What happens to the column on its way into the zone, or why that is refused."""
     if column.tags is None:
         return Refusal(
             "unclassified",

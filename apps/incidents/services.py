@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.alerts import services as alerts
+from apps.alerts.services import Level
 from apps.audit import services as audit
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
+from apps.core.ids import Id
 from apps.dataplane.errors import Conflict, Invalid
 
 from .models import Incident, IncidentEntry
@@ -23,12 +25,12 @@ LIVE = (Incident.OPEN, Incident.ACKNOWLEDGED)
 def raise_incident(
     *,
     actor: Actor,
-    team_id: object,
+    team_id: Id,
     subject: str,
     problem: str,
     title: str,
     sentence: str,
-    level: str,
+    level: Level,
     ref: str,
 ) -> Incident:
     """Open an incident, or add to the one that is open for this problem. Stands in the caller's transaction."""
@@ -73,7 +75,7 @@ def open_problems(subject: str, *, prefix: str = "") -> list[str]:
     return list(rows.values_list("problem", flat=True))
 
 
-def acknowledge(*, actor: Actor, incident_id: object) -> Incident:
+def acknowledge(*, actor: Actor, incident_id: Id) -> Incident:
     """Somebody looks after it. Raises Conflict when it is not open any more."""
     incident = _for(actor, incident_id, "incident.acknowledge")
     with transaction.atomic():
@@ -88,7 +90,7 @@ def acknowledge(*, actor: Actor, incident_id: object) -> Incident:
     return incident
 
 
-def resolve(*, actor: Actor, incident_id: object, resolution: str) -> Incident:
+def resolve(*, actor: Actor, incident_id: Id, resolution: str) -> Incident:
     """Close it with a reason. Raises Invalid without one, Conflict when it is resolved already."""
     incident = _for(actor, incident_id, "incident.resolve")
     if not resolution.strip():
@@ -101,13 +103,13 @@ def resolve(*, actor: Actor, incident_id: object, resolution: str) -> Incident:
     return incident
 
 
-def _for(actor: Actor, incident_id: object, action: str) -> Incident:
+def _for(actor: Actor, incident_id: Id, action: str) -> Incident:
     incident = Incident.objects.get(id=incident_id)
     access.require(actor, action, incident.team_id)
     return incident
 
 
-def _open(team_id: object, subject: str, problem: str, title: str, sentence: str, level: str, ref: str) -> Incident:
+def _open(team_id: Id, subject: str, problem: str, title: str, sentence: str, level: str, ref: str) -> Incident:
     incident = Incident(
         team_id=team_id,
         subject=subject,
@@ -148,6 +150,10 @@ def _record(actor: Actor, incident: Incident, action: str, summary: str) -> None
     )
 
 
+def _level(incident: Incident) -> Level:
+    return "ERROR" if incident.level == "ERROR" else "WARN"
+
+
 def _tell(incident: Incident) -> None:
     """The bell and one mail to each engineer and steward of the team; sentences hold no personal data."""
     people = {
@@ -155,7 +161,7 @@ def _tell(incident: Incident) -> None:
     }
     url = f"/incidents/{incident.number}/"
     sentence = f"[{incident.level}] {incident.title}"
-    alerts.notify(user_ids=list(people), sentence=sentence[:300], url=url, level=incident.level)
+    alerts.notify(user_ids=list(people), sentence=sentence[:300], url=url, level=_level(incident))
     for user in people:
         alerts.send_mail(
             user_id=user,

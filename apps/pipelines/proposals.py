@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from apps.core.actor import system
 from apps.core.governed import Consequence, Current
+from apps.core.ids import Id
 from apps.dataplane import definition as definitions
 from apps.dataplane.canonical import Json
 from apps.dataplane.definition import PipelineDefinition
@@ -28,7 +29,7 @@ PLANNER = system("planner")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,58}[a-z0-9])?")
 
 
-def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]:
+def normalise(proposal: Mapping[str, Any], *, team_id: Id) -> dict[str, Any]:
     """The canonical `{slug, name, source, destination, definition}`. Raises Invalid naming the field."""
     unknown = set(proposal) - {"slug", "name", "source", "destination", "definition"}
     if unknown:
@@ -45,7 +46,7 @@ def normalise(proposal: Mapping[str, Any], *, team_id: object) -> dict[str, Any]
     return {"slug": slug, "name": name, **ends, "definition": definitions.as_document(definition)}
 
 
-def _connection(value: object, field: str, team_id: object) -> str:
+def _connection(value: object, field: str, team_id: Id) -> str:
     try:
         known = sources.connections(PLANNER).filter(id=UUID(str(value)), team_id=str(team_id)).exists()
     except ValueError:
@@ -55,7 +56,7 @@ def _connection(value: object, field: str, team_id: object) -> str:
     return str(value)
 
 
-def target(proposal: Mapping[str, Any], *, team_id: object) -> str:
+def target(proposal: Mapping[str, Any], *, team_id: Id) -> str:
     """`pipeline/<id>`, or `pipeline/new/<team id>/<slug>` for one that does not exist yet."""
     found = Pipeline.objects.filter(team_id=str(team_id), slug=proposal["slug"]).first()
     return f"pipeline/{found.id}" if found else f"pipeline/new/{team_id}/{proposal['slug']}"
@@ -100,7 +101,7 @@ def text(proposal: Mapping[str, Any]) -> str:
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
 
 
-def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: object) -> Consequence:
+def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Id) -> Consequence:
     """One sentence: what would be copied where, and which checks would go."""
     definition = definitions.parse(after["definition"])
     where = _where(after)

@@ -2,30 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core import access
 from apps.core.actor import Actor
+from apps.core.ids import Id
+from apps.core.paging import Page, page
 from apps.dataplane import definition as definitions
 from apps.dataplane.definition import PipelineDefinition
 from apps.dataplane.errors import NotFound
 
 from .models import Pipeline, PipelineVersion
 
+ACTIVE, PAUSED = "active", "paused"
+ORDERS = {"name": "name", "team": "team__name", "due": "next_due_at", "created": "created_at"}
+MOST_LISTED = 500
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list shows; every field stands in the address. `sort` is a key of `ORDERS`, with `-` the other way."""
+
+    q: str = ""
+    team: str = ""
+    state: str = ""
+    sort: str = ""
+
 
 def pipelines(actor: Actor) -> QuerySet[Pipeline]:
     """Every pipeline that the actor may see, by team and name."""
     rows = Pipeline.objects.filter(archived_at=None).select_related("team", "source__team", "destination__team")
-    if actor.kind != "system" and not actor.organisation & access.ACTIONS["pipeline.view"]:
+    everywhere = bool(actor.organisation & access.ACTIONS["pipeline.view"]) and access.allowed(actor, "pipeline.view")
+    if actor.kind != "system" and not everywhere:
         rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "pipeline.view", team)])
     return rows.order_by("team__name", "name", "id")
 
 
-def pipeline(actor: Actor, id: object) -> Pipeline:
+def listed(actor: Actor, filters: Filters) -> list[Pipeline]:
+    """What fits the filters, in their order; at most `MOST_LISTED`."""
+    rows = _fitting(actor, filters)
+    key = filters.sort.removeprefix("-")
+    if key in ORDERS:
+        order = F(ORDERS[key])
+        rows = rows.order_by(order.desc(nulls_last=True) if filters.sort[0] == "-" else order.asc(nulls_last=True), "id")
+    return list(rows[:MOST_LISTED])
+
+
+def paged(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -> Page[Pipeline]:
+    """A page for programs, newest first."""
+    return page(_fitting(actor, filters), cursor=cursor, size=size)
+
+
+def _fitting(actor: Actor, filters: Filters) -> QuerySet[Pipeline]:
+    rows = pipelines(actor)
+    if filters.q:
+        rows = rows.filter(Q(name__icontains=filters.q) | Q(slug__icontains=filters.q))
+    if filters.team:
+        rows = rows.filter(team__slug=filters.team)
+    if filters.state in (ACTIVE, PAUSED):
+        rows = rows.filter(paused_at__isnull=filters.state == ACTIVE)
+    return rows
+
+
+def pipeline(actor: Actor, id: Id) -> Pipeline:
     """Raises NotFound."""
     try:
         found = pipelines(actor).filter(id=UUID(str(id))).first()
@@ -58,7 +102,7 @@ def versions(pipeline: Pipeline) -> QuerySet[PipelineVersion]:
     return PipelineVersion.objects.filter(pipeline=pipeline).order_by("-number")
 
 
-def of_connection(connection_id: object) -> list[Pipeline]:
+def of_connection(connection_id: Id) -> list[Pipeline]:
     """The pipelines that read or write a connection."""
     rows = Pipeline.objects.filter(archived_at=None).filter(
         Q(source_id=connection_id) | Q(destination_id=connection_id)
@@ -66,7 +110,7 @@ def of_connection(connection_id: object) -> list[Pipeline]:
     return list(rows.order_by("id"))
 
 
-def of_team(team_id: object) -> list[Pipeline]:
+def of_team(team_id: Id) -> list[Pipeline]:
     return list(Pipeline.objects.filter(team_id=team_id, archived_at=None).order_by("id"))
 
 

@@ -11,23 +11,24 @@ from apps.audit import services as audit
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
+from apps.core.ids import Id
 from apps.dataplane.errors import Conflict
 
 from . import scheduling, selectors
 from .models import Pipeline
 
 
-def pause(*, actor: Actor, pipeline_id: object) -> Pipeline:
+def pause(*, actor: Actor, pipeline_id: Id) -> Pipeline:
     """Start no run any more, from now on: narrowing needs no review. Raises Conflict when it is paused already."""
     return _set_paused(actor, pipeline_id, now(), "pipeline.paused", _("paused pipeline %(name)s"))
 
 
-def resume(*, actor: Actor, pipeline_id: object) -> Pipeline:
+def resume(*, actor: Actor, pipeline_id: Id) -> Pipeline:
     """Take up the approved schedule again. Raises Conflict when it is not paused."""
     return _set_paused(actor, pipeline_id, None, "pipeline.resumed", _("resumed pipeline %(name)s"))
 
 
-def _set_paused(actor: Actor, pipeline_id: object, at: datetime | None, action: str, summary: str) -> Pipeline:
+def _set_paused(actor: Actor, pipeline_id: Id, at: datetime | None, action: str, summary: str) -> Pipeline:
     pipeline = selectors.pipeline(actor, pipeline_id)
     access.require(actor, "pipeline.pause", pipeline.team_id)
     due = None if at else scheduling.next_due(selectors.definition_of(pipeline).schedule, after=now())

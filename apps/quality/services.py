@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from .models import CheckResult
 
@@ -34,7 +35,8 @@ def record(*, run: str, pipeline: str, outcomes: Sequence[Outcome]) -> None:
     )
 
 
-def verdicts(run: str) -> list[dict[str, object]]:
+def verdicts(run: str) -> list[dict[str, Any]]:
     """Every verdict of a run, for its manifest."""
     rows = CheckResult.objects.filter(run=run).order_by("stream", "phase", "check_id")
-    return list(rows.values("stream", "check_id", "phase", "kind", "severity", "status", "unexpected", "total"))
+    fields = ("stream", "check_id", "phase", "kind", "severity", "status", "unexpected", "total")
+    return [dict(row) for row in rows.values(*fields)]

@@ -95,7 +95,8 @@ def block(run: Run, closed: Sequence[CheckOutcome]) -> None:
     served = _("Published data is unchanged.")
     sentence = ngettext(
         "The gate is closed by %(count)s check: %(stream)s/%(check)s, %(observed)s. %(served)s Nothing was written.",
-        "The gate is closed by %(count)s checks, first %(stream)s/%(check)s, %(observed)s. %(served)s Nothing was written.",
+        "The gate is closed by %(count)s checks, first %(stream)s/%(check)s, %(observed)s. %(served)s "
+        "Nothing was written.",
         len(closed),
     ) % {
         "count": len(closed),

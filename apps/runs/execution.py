@@ -1,4 +1,4 @@
-"""The bodies of a run's jobs: inspect, extract, gate, publish. Each ends by handing the run to the next in one transaction."""
+"""The bodies of a run's jobs: inspect, extract, gate, publish; each hands the run to the next in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gathers what a plan depends on: definition, policies, classifications, fingerprints, keys; the tables are the caller's."""
+"""Gathers what a plan depends on: definition, policies, classifications, fingerprints and keys."""
 
 from __future__ import annotations
 

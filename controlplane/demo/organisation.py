@@ -18,6 +18,7 @@ from apps.accounts.models import Team, User
 from apps.changes import services as changes
 from apps.changes.models import Change
 from apps.core.actor import Actor
+from apps.core.ids import Id
 from apps.dataplane.errors import Conflict, LockgateError
 
 from .governed import PEOPLE
@@ -87,7 +88,7 @@ class Organisation:
         self._apply(self.actor("admin"), team.id if team else None, self._membership(name, roles, organisation_roles))
         self._join(name)
 
-    def _apply(self, actor: Actor, team_id: object, proposal: dict[str, Any]) -> None:
+    def _apply(self, actor: Actor, team_id: Id | None, proposal: dict[str, Any]) -> None:
         change = changes.propose(actor=actor, kind="membership", team_id=team_id, proposal=proposal)
         if not change.founding:
             reviewer = "bob" if User.objects.filter(email=f"bob@{DOMAIN}", is_active=True).exists() else "erin"

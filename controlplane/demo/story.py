@@ -20,6 +20,7 @@ from apps.runs import services as starting
 from apps.runs.models import ManifestSignature, Run, Step
 from apps.runs.steps import TOGETHER
 from apps.sources import services as sources
+from apps.sources.definition import Purpose
 from apps.sources.models import Connection, Discovery
 
 from . import databases, governed
@@ -59,15 +60,16 @@ def _keys_exist() -> bool:
 
 
 def _govern(people: Organisation, made: Databases) -> None:
-    for name, zone, purpose, user, password in (
+    ends: tuple[tuple[str, str, Purpose, str, str], ...] = (
         (governed.SOURCE, "restricted", "read", databases.READER, made.reader),
         (governed.DESTINATION, "analytics", "write", databases.WRITER, made.writer),
-    ):
+    )
+    for name, zone, purpose, user, password in ends:
         settings = made.settings(name)
         sealed = sources.seal(
             purpose=purpose, settings=PostgresSettings.from_json(settings), user=user, password=password
         )
-        credentials = {"read": None, "write": None, purpose: sealed}
+        credentials: dict[str, Any] = {"read": None, "write": None, purpose: sealed}
         people.approved("alice", "connection", governed.connection(name, settings, zone, credentials), "bob", "erin")
     source, destination = (_connection(name) for name in (governed.SOURCE, governed.DESTINATION))
     _discover(people, source)

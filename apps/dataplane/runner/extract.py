@@ -145,7 +145,7 @@ class Extraction:
             self.stage.write(stream, "quarantine", table)
 
     def _settle(self) -> None:
-        """Set logic over all staged rows; what falls is listed in a part of its own, and quarantined as it was staged."""
+        """Set logic over all staged rows; what falls is listed in a part of its own and quarantined as staged."""
         paths = {stream.name: self.stage.paths(stream.name, "rows") for stream in self.plan.streams}
         rules = {stream.name: stream.settle for stream in self.plan.streams if stream.settle}
         fallen = settling.settle(paths, rules) if rules else {}

@@ -21,7 +21,7 @@ _AGAIN = "Start the run again: it is planned by the rules and tables of then."
 
 @dataclass(frozen=True)
 class PublishReport:
-    """Rows written by stream, and the content hash of each stream's rows. `already`: an earlier attempt had committed."""
+    """Rows written and their content hash, by stream. `already`: an earlier attempt had committed."""
 
     rows: Mapping[str, int]
     content: Mapping[str, str]
