@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.permissions import IsAuthenticated
 
 VERBS = ("get", "post", "put", "patch", "delete")
 DEEPEST = 4
@@ -23,6 +24,7 @@ DEEPEST = 4
 class Schema(SpectacularAPIView):
     """The OpenAPI document, as YAML or, with `Accept: application/json` or `?format=json`, as JSON."""
 
+    permission_classes = (IsAuthenticated,)
     renderer_classes = (OpenApiYamlRenderer, OpenApiJsonRenderer)
 
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from . import selectors, services
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the API's own description names the token."""
+
+    target_class = "apps.accounts.authentication.TokenActor"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A token of yours: lg_…"}
 
 
 class TokenActor(TokenAuthentication):

@@ -75,7 +75,9 @@ def test_only_the_owner_ends_a_token(web: World) -> None:
     assert Client().get("/api/v1/accounts/me", headers=bearer(made.secret)).status_code == 200
 
 
-@pytest.mark.parametrize(("scopes", "days", "field"), [([], 1, "scopes"), (["all"], 1, "scopes"), (["read"], 366, "days")])
+@pytest.mark.parametrize(
+    ("scopes", "days", "field"), [([], 1, "scopes"), (["all"], 1, "scopes"), (["read"], 366, "days")]
+)
 def test_a_token_needs_a_scope_and_an_end_within_a_year(web: World, scopes: list[str], days: int, field: str) -> None:
     with pytest.raises(Invalid) as refused:
         services.create_token(actor=web.actor("alice"), name="a", scopes=scopes, days=days)
@@ -97,7 +99,12 @@ def test_a_session_works_for_the_api_as_well_and_needs_its_csrf_token(browser: B
     assert admin.get("/api/v1/accounts/me").json()["kind"] == "person"
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = admin.cookies
-    assert strict.post(f"/api/v1/accounts/people/{web.users['alice'].id}/deactivate", content_type="application/json").status_code == 403
+    assert (
+        strict.post(
+            f"/api/v1/accounts/people/{web.users['alice'].id}/deactivate", content_type="application/json"
+        ).status_code
+        == 403
+    )
 
 
 def test_nobody_gets_in_without_a_token(web: World) -> None:
@@ -109,10 +116,15 @@ def test_an_idempotency_key_acts_once(web: World) -> None:
     made = services.create_token(actor=web.actor("admin"), name="n", scopes=["read", "write"], days=1)
     headers = {**bearer(made.secret), "Idempotency-Key": "one"}
     out = f"/api/v1/accounts/people/{web.users['alice'].id}/deactivate"
-    first, again = Client().post(out, headers=headers, content_type="application/json"), Client().post(out, headers=headers, content_type="application/json")
+    first, again = (
+        Client().post(out, headers=headers, content_type="application/json"),
+        Client().post(out, headers=headers, content_type="application/json"),
+    )
     assert (first.status_code, again.status_code, again.get("Idempotent-Replayed")) == (204, 204, "true")
     assert Event.objects.filter(action="person.deactivated").count() == 1
-    other = Client().post(f"/api/v1/accounts/people/{web.users['bob'].id}/deactivate", headers=headers, content_type="application/json")
+    other = Client().post(
+        f"/api/v1/accounts/people/{web.users['bob'].id}/deactivate", headers=headers, content_type="application/json"
+    )
     assert (other.status_code, other.json()["title"]) == (409, "Conflict")
 
 
@@ -120,4 +132,7 @@ def test_a_failed_act_does_not_use_its_key_up(web: World) -> None:
     made = services.create_token(actor=web.actor("admin"), name="n", scopes=["read", "write"], days=1)
     headers = {**bearer(made.secret), "Idempotency-Key": "one"}
     nobody = f"/api/v1/accounts/people/{web.team.id}/deactivate"
-    assert [Client().post(nobody, headers=headers, content_type="application/json").status_code for _ in range(2)] == [404, 404]
+    assert [Client().post(nobody, headers=headers, content_type="application/json").status_code for _ in range(2)] == [
+        404,
+        404,
+    ]

@@ -1,12 +1,13 @@
 """The first tables of the app."""
 
-import apps.core.ids
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
+
+import apps.core.ids
 
 
 class Migration(migrations.Migration):

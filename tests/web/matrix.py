@@ -1,0 +1,126 @@
+"""Who gets what: every address × role × verb. Add a line for each new address; an address without one fails the tests.
+
+What a cell says:
+  ok   answered: a page, an act, a redirect to one of our pages; or 400, 409, 422: allowed, but not possible like this
+  in   led to sign in: 302 to /login/, and 401 beneath /api/
+  no   403, and the attempt is an event of the audit log
+  --   404: does not exist for this person
+A verb that is not listed is answered 405 to everybody who is let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from apps.accounts.models import Membership
+from apps.alerts.models import Notice
+from tests.support import World
+
+ROLES = ("anonymous", "stranger", "viewer", "engineer", "steward", "reviewer", "auditor", "administrator")
+
+# address                     verb   anonymous stranger viewer engineer steward reviewer auditor administrator
+TABLE = """
+console:home                  GET    in        ok       ok     ok       ok      ok       ok      ok
+
+accounts:login                GET    ok        ok       ok     ok       ok      ok       ok      ok
+accounts:login                POST   ok        ok       ok     ok       ok      ok       ok      ok
+accounts:logout               POST   in        ok       ok     ok       ok      ok       ok      ok
+accounts:setup                GET    ok        ok       ok     ok       ok      ok       ok      ok
+accounts:setup                POST   ok        ok       ok     ok       ok      ok       ok      ok
+accounts:setup_progress       GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts:invitation           GET    --        --       --     --       --      --       --      --
+accounts:invitation           POST   --        --       --     --       --      --       --      --
+accounts:forgot               GET    ok        ok       ok     ok       ok      ok       ok      ok
+accounts:forgot               POST   ok        ok       ok     ok       ok      ok       ok      ok
+accounts:reset                GET    --        --       --     --       --      --       --      --
+accounts:reset                POST   --        --       --     --       --      --       --      --
+accounts:profile              GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts:profile              POST   in        ok       ok     ok       ok      ok       ok      ok
+accounts:password             POST   in        ok       ok     ok       ok      ok       ok      ok
+accounts:tokens               GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts:tokens               POST   in        ok       ok     ok       ok      ok       ok      ok
+accounts:revoke_token         POST   in        --       --     --       --      --       --      --
+accounts:people               GET    in        no       no     no       no      no       ok      ok
+accounts:invite               GET    in        no       no     no       no      no       no      ok
+accounts:invite               POST   in        no       no     no       no      no       no      ok
+accounts:person               GET    in        no       no     no       no      no       ok      ok
+accounts:roles                GET    in        no       no     no       no      no       no      ok
+accounts:roles                POST   in        no       no     no       no      no       no      ok
+accounts:team_roles           GET    in        no       no     no       no      no       no      ok
+accounts:team_roles           POST   in        no       no     no       no      no       no      ok
+accounts:invite_again         POST   in        no       no     no       no      no       no      ok
+accounts:deactivate           POST   in        no       no     no       no      no       no      ok
+accounts:revoke_role          POST   in        no       no     no       no      no       no      ok
+accounts-api:me               GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts-api:teams            GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts-api:people           GET    in        no       no     no       no      no       ok      ok
+accounts-api:deactivate       POST   in        no       no     no       no      no       no      ok
+accounts-api:revoke_role      POST   in        no       no     no       no      no       no      ok
+
+alerts:notices                GET    in        ok       ok     ok       ok      ok       ok      ok
+alerts:read_all               POST   in        ok       ok     ok       ok      ok       ok      ok
+alerts:read                   GET    in        --       --     ok       --      --       --      --
+alerts-api:notices            GET    in        ok       ok     ok       ok      ok       ok      ok
+alerts-api:read               POST   in        ok       ok     ok       ok      ok       ok      ok
+
+api-schema                    GET    in        ok       ok     ok       ok      ok       ok      ok
+api-docs                      GET    in        ok       ok     ok       ok      ok       ok      ok
+"""
+
+# The parts of an address that have to be filled in, by view or by the view's app (`runs:*`).
+ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
+    "accounts:invitation": lambda world: {"uid": "AAAA", "token": "open"},
+    "accounts:reset": lambda world: {"uid": "AAAA", "token": "open"},
+    "accounts:revoke_token": lambda world: {"token_id": world.team.id},
+    "accounts:person": lambda world: {"person_id": world.users["erin"].id},
+    "accounts:roles": lambda world: {"person_id": world.users["erin"].id},
+    "accounts:team_roles": lambda world: {"person_id": world.users["erin"].id, "team": "crm"},
+    "accounts:invite_again": lambda world: {"person_id": world.users["erin"].id},
+    "accounts:deactivate": lambda world: {"person_id": world.users["erin"].id},
+    "accounts:revoke_role": lambda world: {"person_id": world.users["erin"].id, "membership_id": _role_of_erin(world)},
+    "accounts-api:deactivate": lambda world: {"person_id": world.users["erin"].id},
+    "accounts-api:revoke_role": lambda world: {"membership_id": _role_of_erin(world)},
+    "alerts:read": lambda world: {"notice_id": _notice(world)},
+    "alerts-api:read": lambda world: {"notice_id": _notice(world)},
+}
+
+# What is posted, by view; nothing for the others.
+BODIES: dict[str, dict[str, Any]] = {}
+
+
+def _role_of_erin(world: World) -> object:
+    return Membership.objects.filter(user=world.users["erin"]).values_list("id", flat=True).first()
+
+
+def _notice(world: World) -> object:
+    return Notice.objects.create(user=world.users["alice"], sentence="Look here.", url="/profile/").id
+
+
+@dataclass(frozen=True)
+class Row:
+    """One address and verb with what each role gets."""
+
+    view: str
+    verb: str
+    cells: dict[str, str]
+
+
+def rows() -> list[Row]:
+    """The table, parsed; raises ValueError for a line that is not complete."""
+    found = []
+    for line in TABLE.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        view, verb, *cells = line.split()
+        if len(cells) != len(ROLES) or set(cells) - {"ok", "in", "no", "--"}:
+            raise ValueError(f"This line of the matrix is not complete: {line}")
+        found.append(Row(view, verb, dict(zip(ROLES, cells, strict=True))))
+    return found
+
+
+def arguments(view: str, world: World) -> dict[str, Any]:
+    """What fills the address of a view in."""
+    make = ARGUMENTS.get(view) or ARGUMENTS.get(f"{view.partition(':')[0]}:*")
+    return make(world) if make else {}
