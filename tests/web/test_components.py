@@ -186,6 +186,9 @@ class TestTables:
         assert 'href="?state=failed&amp;cursor=b2xk"' in html
         assert "Newer" not in html
 
+    def test_a_single_page_without_a_note_has_no_footer(self) -> None:
+        assert rendered("{% pager page %}", page=SimpleNamespace(older="", newer="")) == ""
+
     def test_the_filter_bar_shows_what_is_filtered_and_how_to_clear_it(self) -> None:
         source = '{% filterbar %}{% filterselect "state" "State" choices %}{% endfilterbar %}'
         choices = [("failed", "Failed"), ("passed", "Passed")]
