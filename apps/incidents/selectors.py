@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core import access
@@ -14,6 +14,8 @@ from apps.dataplane.errors import NotFound
 
 from .models import Incident, IncidentEntry
 
+LARGEST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -21,12 +23,14 @@ class Filters:
 
     state: str = ""
     level: str = ""
+    q: str = ""
 
 
 def incidents(actor: Actor) -> QuerySet[Incident]:
     """Every incident that the actor may see."""
     rows = Incident.objects.select_related("team")
-    if actor.kind != "system" and not actor.organisation & access.ACTIONS["incident.view"]:
+    everywhere = bool(actor.organisation & access.ACTIONS["incident.view"]) and access.allowed(actor, "incident.view")
+    if actor.kind != "system" and not everywhere:
         rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "incident.view", team)])
     return rows
 
@@ -40,12 +44,16 @@ def listed(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) 
         rows = rows.filter(state=filters.state)
     if filters.level:
         rows = rows.filter(level=filters.level)
+    if filters.q:
+        number = filters.q.removeprefix("#")
+        by_number = number.isascii() and number.isdecimal() and len(number) < 19
+        rows = rows.filter(Q(number=int(number)) if by_number else Q(title__icontains=filters.q))
     return page(rows, by="number", cursor=cursor, size=size)
 
 
 def incident(actor: Actor, number: int) -> Incident:
     """Raises NotFound."""
-    found = incidents(actor).filter(number=number).first()
+    found = incidents(actor).filter(number=number).first() if number <= LARGEST else None
     if found is None:
         raise NotFound(_("There is no incident %(number)s, or none that you may see.") % {"number": number})
     return found

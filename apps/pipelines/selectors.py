@@ -48,8 +48,8 @@ def listed(actor: Actor, filters: Filters) -> list[Pipeline]:
     rows = _fitting(actor, filters)
     key = filters.sort.removeprefix("-")
     if key in ORDERS:
-        order = F(ORDERS[key])
-        rows = rows.order_by(order.desc(nulls_last=True) if filters.sort[0] == "-" else order.asc(nulls_last=True), "id")
+        field, turned = F(ORDERS[key]), filters.sort.startswith("-")
+        rows = rows.order_by(field.desc(nulls_last=True) if turned else field.asc(nulls_last=True), "id")
     return list(rows[:MOST_LISTED])
 
 

@@ -1,0 +1,66 @@
+"""Turns what people typed about a pipeline into filters, or into the head of a proposal."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from .selectors import Filters
+
+SLUG_HELP = _("Small letters, digits, - and _. It stands in addresses and cannot be changed later.")
+CRON_HELP = _("Minute, hour, day, month, weekday. 0 3 * * * is three o'clock every night. Empty: started by hand.")
+
+
+class Filter(forms.Form):
+    """What is not understood filters nothing: an old link still opens the list."""
+
+    q = forms.CharField(required=False, max_length=120)
+    team = forms.CharField(required=False, max_length=60)
+    state = forms.CharField(required=False, max_length=12)
+    sort = forms.CharField(required=False, max_length=12)
+
+    def filters(self) -> Filters:
+        self.is_valid()
+        given = {name: self.cleaned_data.get(name, "") for name in self.fields}
+        return Filters(**given)
+
+
+def zones() -> list[tuple[str, str]]:
+    """UTC first, then every zone that is named after a place."""
+    places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in places)]
+
+
+class Head(forms.Form):
+    """Everything of a proposal but its streams and checks."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    slug = forms.CharField(label=_("Short name"), max_length=60, help_text=SLUG_HELP)
+    source = forms.ChoiceField(label=_("Source"), help_text=_("Read with the read credential of this connection."))
+    destination = forms.ChoiceField(label=_("Destination"), help_text=_("Its zone decides how columns are treated."))
+    purpose = forms.CharField(label=_("Purpose"), max_length=60, initial="analytics", required=False)
+    cron = forms.CharField(label=_("Schedule"), max_length=120, required=False, help_text=CRON_HELP)
+    zone = forms.ChoiceField(label=_("Time zone of the schedule"), choices=zones, initial="UTC", required=False)
+    definition = forms.CharField(
+        label=_("Definition (YAML)"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 26, "spellcheck": "false", "class": "mono", "wrap": "off"}),
+    )
+    reason = forms.CharField(
+        label=_("Why"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Told to whoever reviews it."),
+    )
+
+    def __init__(self, *args: Any, sources: list[tuple[str, str]], destinations: list[tuple[str, str]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        for name, choices in (("source", sources), ("destination", destinations)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [("", _("Choose a connection")), *choices]
