@@ -69,9 +69,14 @@ def effects(
             if _kind(one) != _kind(other):
                 found.setdefault((group.what, _kind(one), _kind(other)), []).append((zone, one, other, group))
     merged = [_merge(what, cases) for (what, _one, _other), cases in found.items()]
-    return tuple(
-        sorted(merged, key=lambda effect: (not effect.weakens, not effect.opens, -len(effect.columns), effect.what))
-    )
+    return tuple(sorted(merged, key=_gravity))
+
+
+def _gravity(effect: Effect) -> tuple[int, bool, int, str]:
+    """What weakens most comes first, and what columns have before what none has."""
+    readable = isinstance(effect.after, Decision) and effect.after.treatment.kind == "pass"
+    marks = (effect.weakens and readable, effect.weakens, effect.opens, effect.refuses, True)
+    return marks.index(True), not effect.columns, -len(effect.columns), effect.what
 
 
 def _merge(what: str, cases: Sequence[tuple[str, Outcome, Outcome, _Group]]) -> Effect:

@@ -114,9 +114,15 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_
 
 
 def _reasons(found: tuple[Effect, ...]) -> tuple[str, ...]:
-    marked = [
-        (_("Weakens: %(what)s.") if one.weakens else "%(what)s.") % {"what": sentences.sentence(one)} for one in found
-    ]
+    marked = [f"{_mark(one)}: {sentences.sentence(one)}." for one in found]
     if len(marked) > MOST_REASONS:
         return (*marked[:MOST_REASONS], _("And %(n)s more.") % {"n": len(marked) - MOST_REASONS})
     return tuple(marked)
+
+
+def _mark(effect: Effect) -> str:
+    if effect.weakens:
+        return _("Weakens")
+    if effect.opens:
+        return _("Opens")
+    return _("Refuses") if effect.refuses else _("Strengthens")

@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import selectors as accounts
 from apps.changes import services as changes
 from apps.core import access
+from apps.core.http import PageRequest
 from apps.dataplane.errors import Conflict, Invalid
 from apps.dataplane.policy import ZONES
 from apps.keys import selectors as keys
@@ -22,13 +23,13 @@ from . import forms, proposals, selectors, yamltext
 
 
 @require_safe
-def policies(request: HttpRequest) -> HttpResponse:
+def policies(request: PageRequest) -> HttpResponse:
     may_add = access.allowed(request.actor, "policy.propose")
     return render(request, "policies/policies.html", {"cards": selectors.cards(request.actor), "may_add": may_add})
 
 
 @require_safe
-def policy(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def policy(request: PageRequest, team: str, slug: str) -> HttpResponse:
     """The rules of the active version and what each reaches; `?version=` shows an earlier one."""
     row = selectors.policy(request.actor, team, slug)
     shown = selectors.version(row, _number(request.GET.get("version", "")))
@@ -48,7 +49,7 @@ def _number(text: str) -> int | None:
 
 
 @require_safe
-def versions(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def versions(request: PageRequest, team: str, slug: str) -> HttpResponse:
     """Every version, each with how it differs from the one before."""
     row = selectors.policy(request.actor, team, slug)
     found = selectors.versions(row)
@@ -58,20 +59,20 @@ def versions(request: HttpRequest, team: str, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     access.require(request.actor, "policy.propose")
     return _form(request, None, {"text": forms.STARTER})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def edit(request: PageRequest, team: str, slug: str) -> HttpResponse:
     row = selectors.policy(request.actor, team, slug)
     access.require(request.actor, "policy.propose", row.team_id)
     text = yamltext.write(selectors.version(row).text)
     return _form(request, row, {"team": str(row.team_id), "slug": row.slug, "name": row.name, "text": text})
 
 
-def _form(request: HttpRequest, row: Any, initial: dict[str, Any]) -> HttpResponse:
+def _form(request: PageRequest, row: Any, initial: dict[str, Any]) -> HttpResponse:
     form = forms.PolicyForm(request.POST or None, initial=initial, fixed=row is not None, teams=_teams(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -91,18 +92,18 @@ def _form(request: HttpRequest, row: Any, initial: dict[str, Any]) -> HttpRespon
     return render(request, "policies/policy_form.html", context, status=422 if form.errors else 200)
 
 
-def _teams(request: HttpRequest) -> list[tuple[str, str]]:
+def _teams(request: PageRequest) -> list[tuple[str, str]]:
     teams = accounts.teams(request.actor)
     return [(str(one.id), one.name) for one in teams if access.allowed(request.actor, "policy.propose", one.id)]
 
 
 @require_POST
-def validate(request: HttpRequest) -> HttpResponse:
+def validate(request: PageRequest) -> HttpResponse:
     """The verdict on a text while it is being written: the place at fault, or what would follow from it."""
     return render(request, "policies/_verdict.html", _verdict(request, request.POST.get("text", "")))
 
 
-def _verdict(request: HttpRequest, text: str) -> dict[str, Any]:
+def _verdict(request: PageRequest, text: str) -> dict[str, Any]:
     team_id = _own_team(request)
     slug = request.POST.get("slug") or request.GET.get("slug") or ""
     known = {one.slug for one in selectors.policies(request.actor) if str(one.team_id) == team_id}
@@ -116,7 +117,7 @@ def _verdict(request: HttpRequest, text: str) -> dict[str, Any]:
         return {"error": error}
 
 
-def _own_team(request: HttpRequest) -> str:
+def _own_team(request: PageRequest) -> str:
     """The team of the form; one in which the actor may not propose is denied."""
     team_id = request.POST.get("team") or request.GET.get("team") or "none"
     access.require(request.actor, "policy.propose", team_id)
@@ -124,7 +125,7 @@ def _own_team(request: HttpRequest) -> str:
 
 
 @require_POST
-def add_rule(request: HttpRequest) -> HttpResponse:
+def add_rule(request: PageRequest) -> HttpResponse:
     """The editor's text with the chosen rule at its end and the verdict on it, or what is wrong with the rule."""
     domains, text = keys.domains(), request.POST.get("text", "")
     form = forms.RuleForm(request.POST, domains=domains, prefix="rule")
@@ -140,14 +141,14 @@ def add_rule(request: HttpRequest) -> HttpResponse:
     return render(request, "policies/_rule_form.html", context, status=200 if added else 422)
 
 
-def _query(request: HttpRequest) -> str:
+def _query(request: PageRequest) -> str:
     """Team and short name of a policy that exists: its form has them fixed, and so does not send them."""
     given = {name: request.GET[name] for name in ("team", "slug") if request.GET.get(name)}
     return f"?{urlencode(given)}" if given else ""
 
 
 @require_safe
-def why(request: HttpRequest, column_id: UUID, zone: str) -> HttpResponse:
+def why(request: PageRequest, column_id: UUID, zone: str) -> HttpResponse:
     """Why a column is treated as it is on its way into a zone, and what made it so."""
     column = sources.column(request.actor, column_id)
     answer = selectors.why(request.actor, column_id, zone)

@@ -38,17 +38,18 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _value in node.value]
-        twice = next((key for key, _value in node.value if names.count(key.value) > 1), None)
-        if twice is not None:
-            problem = _("%(name)s stands here twice") % {"name": twice.value}
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=twice.start_mark)
+        seen: set[str] = set()
+        for key, _value in node.value:
+            if str(key.value) in seen:
+                problem = _("%(name)s stands here twice") % {"name": key.value}
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep=True)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"null|~|"), ["n", "~", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"0|-?[1-9][0-9]{0,14}"), list("-0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:null|~|)\Z"), ["n", "~", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"(?:0|-?[1-9][0-9]{0,14})\Z"), list("-0123456789"))
 
 
 class _Dumper(yaml.SafeDumper):

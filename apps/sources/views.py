@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +16,7 @@ from apps.accounts import selectors as accounts
 from apps.changes import services as changes
 from apps.core import access
 from apps.core.forms import bind_error
+from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid, LockgateError, Refused
 from apps.dataplane.policy import ZONES
 from apps.policies import selectors as policies
@@ -24,14 +25,14 @@ from . import definition, forms, presenting, selectors, services
 
 
 @require_safe
-def connections(request: HttpRequest) -> HttpResponse:
+def connections(request: PageRequest) -> HttpResponse:
     cards = selectors.cards(request.actor)
     may_add = access.allowed(request.actor, "connection.propose")
     return render(request, "sources/connections.html", {"cards": cards, "may_add": may_add})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     """A new connection; `?test=<batch>` starts from what was tested."""
     access.require(request.actor, "connection.propose")
     batch = request.GET.get("test") or request.POST.get("test")
@@ -44,7 +45,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def edit(request: PageRequest, team: str, slug: str) -> HttpResponse:
     """An existing connection; team and short name are fixed. `?test=<batch>` starts from what was tested."""
     row = selectors.connection_named(request.actor, team, slug)
     access.require(request.actor, "connection.propose", row.team_id)
@@ -58,7 +59,7 @@ def edit(request: HttpRequest, team: str, slug: str) -> HttpResponse:
 
 
 def _form(
-    request: HttpRequest,
+    request: PageRequest,
     held: definition.ConnectionDefinition | None,
     initial: dict[str, Any],
     *,
@@ -89,13 +90,13 @@ def _form(
     return render(request, "sources/connection_form.html", context, status=422 if form.errors else 200)
 
 
-def _teams(request: HttpRequest) -> list[Any]:
+def _teams(request: PageRequest) -> list[Any]:
     teams = accounts.teams(request.actor)
     return [team for team in teams if access.allowed(request.actor, "connection.propose", team.id)]
 
 
 @require_safe
-def test(request: HttpRequest, batch: UUID) -> HttpResponse:
+def test(request: PageRequest, batch: UUID) -> HttpResponse:
     """The steps of a test, live; for htmx the steps alone."""
     context = _tested(request, batch)
     if request.headers.get("HX-Request"):
@@ -106,7 +107,7 @@ def test(request: HttpRequest, batch: UUID) -> HttpResponse:
 test.__test__ = False  # type: ignore[attr-defined]
 
 
-def _tested(request: HttpRequest, batch: UUID) -> dict[str, Any]:
+def _tested(request: PageRequest, batch: UUID) -> dict[str, Any]:
     tests = selectors.tests(request.actor, batch)
     first = tests[0]
     says = definition.parse(first.proposal["definition"])
@@ -137,7 +138,7 @@ def _active_proposal(test: Any) -> dict[str, Any] | None:
 
 
 @require_POST
-def propose(request: HttpRequest, batch: UUID) -> HttpResponse:
+def propose(request: PageRequest, batch: UUID) -> HttpResponse:
     """Propose what passed its test; the change is what remains of it."""
     tests = selectors.tests(request.actor, batch)
     if any(one.state != one.PASSED for one in tests):
@@ -159,7 +160,7 @@ def propose(request: HttpRequest, batch: UUID) -> HttpResponse:
 
 
 @require_safe
-def connection(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def connection(request: PageRequest, team: str, slug: str) -> HttpResponse:
     row = selectors.connection_named(request.actor, team, slug)
     says = selectors.active(row)
     discoveries = selectors.discoveries(row)
@@ -182,7 +183,7 @@ def connection(request: HttpRequest, team: str, slug: str) -> HttpResponse:
 
 
 @require_POST
-def retest(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def retest(request: PageRequest, team: str, slug: str) -> HttpResponse:
     """Test the active version as it stands."""
     row = selectors.connection_named(request.actor, team, slug)
     document = selectors.active(row).as_document()
@@ -192,14 +193,14 @@ def retest(request: HttpRequest, team: str, slug: str) -> HttpResponse:
 
 
 @require_POST
-def discover(request: HttpRequest, team: str, slug: str) -> HttpResponse:
+def discover(request: PageRequest, team: str, slug: str) -> HttpResponse:
     row = selectors.connection_named(request.actor, team, slug)
     services.discover(actor=request.actor, connection_id=row.id)
     return redirect("sources:connection", team, slug)
 
 
 @require_safe
-def discovery(request: HttpRequest, discovery_id: UUID) -> HttpResponse:
+def discovery(request: PageRequest, discovery_id: UUID) -> HttpResponse:
     """How a discovery goes, for the connection's page to ask; when it has ended the page loads anew."""
     row = selectors.discovery(request.actor, discovery_id)
     response = render(request, "sources/_discovery.html", {"discovery": row})
@@ -209,7 +210,7 @@ def discovery(request: HttpRequest, discovery_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def datasets(request: HttpRequest) -> HttpResponse:
+def datasets(request: PageRequest) -> HttpResponse:
     query = request.GET
     page = selectors.datasets(
         request.actor,
@@ -228,12 +229,12 @@ def datasets(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def dataset(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def dataset(request: PageRequest, dataset_id: UUID) -> HttpResponse:
     return render(request, "sources/dataset.html", _dataset(request, dataset_id))
 
 
 @require_POST
-def classify(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def classify(request: PageRequest, dataset_id: UUID) -> HttpResponse:
     """Propose what the bulk form chose."""
     row = selectors.dataset(request.actor, dataset_id)
     form = forms.ReasonForm(request.POST)
@@ -256,7 +257,7 @@ def classify(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
     return redirect("changes:change", change.number)
 
 
-def _dataset(request: HttpRequest, dataset_id: UUID) -> dict[str, Any]:
+def _dataset(request: PageRequest, dataset_id: UUID) -> dict[str, Any]:
     row = selectors.dataset(request.actor, dataset_id)
     cards = selectors.column_cards(row)
     texts = policies.active(row.connection.team_id)
