@@ -12,7 +12,6 @@ from . import lanes, treatments
 from .definition import PipelineDefinition, StreamDefinition
 from .destination import problems_at
 from .errors import Invalid, PlanRefused, Refusal
-from .lanes import duckdb_type
 from .parts import ROW_ID
 from .plan import (
     ColumnPlan,

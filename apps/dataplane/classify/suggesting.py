@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from apps.dataplane.plan import ColumnSchema, TableSchema
@@ -81,15 +82,34 @@ def kind(type_: str) -> str:
 def _counted(sample: pa.Table | None, column: ColumnSchema) -> Counter[str] | None:
     """The first sampled values that are there, and how often; None without a sample of the column.
 
-    An array counts by its elements, split well enough to recognise them.
+    An array counts by its elements, split well enough to recognise them, and a JSON document by the texts in it.
     """
     if sample is None or column.name not in sample.column_names:
         return None
     texts = [str(value)[:LONGEST_VALUE] for value in sample.column(column.name).to_pylist() if value is not None]
     if kind(column.type) == "array":
         texts = [element.strip('"') for text in texts for element in text.strip("{}").split(",")]
+    if kind(column.type) == "json":
+        texts = [" | ".join(["", *_leaves(text)]) for text in texts]
     present = (text.strip() for text in texts)
     return Counter([text for text in present if text][:MOST_VALUES])
+
+
+def _leaves(text: str) -> list[str]:
+    """The texts in a JSON document, without its keys; what is no JSON (or was cut short) is one text."""
+    try:
+        waiting, found = [json.loads(text)], []
+    except (ValueError, RecursionError):
+        return [text]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str):
+            found.append(item)
+    return found
 
 
 def _suggestion(column: ColumnSchema, counted: Counter[str] | None, people: bool) -> Suggestion:
@@ -99,6 +119,9 @@ def _suggestion(column: ColumnSchema, counted: Counter[str] | None, people: bool
         return Suggestion(column.name, "pii.online", 85, f"The type {column.type} holds network addresses", "types/1")
     found = values.findings(counted, named=named.tag if named else "") if counted and own not in _MEASURES else []
     best = next((one for one in found if named and one.tag == named.tag), found[0] if found else None)
+    if best is not None and own == "json":
+        # A document holds several things: what is in one of its texts makes the whole of it a text about people.
+        best = replace(best, tag="pii.text")
     if best is not None and not (named and _outweighed(named, best)):
         return _by_values(column, best, named)
     if named is not None:

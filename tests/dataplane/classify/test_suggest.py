@@ -149,6 +149,13 @@ class TestValues:
         assert suggested("data", ['{"mail": "bob@example.org"}'], type_="jsonb").tag == "pii.text"
         assert suggested("x", [f"transfer to {ibans(1)[0]} today"]).tag == "pii.text"
 
+    def test_a_document_counts_by_the_texts_in_it(self) -> None:
+        settings = ['{"visits": %d, "consent": true, "language": "de"}' % n for n in range(50)]
+        notes = ['{"note": "Called on day %d about the bill and wants to hear back"}' % n for n in range(50)]
+
+        assert suggested("preferences", settings, type_="jsonb").tag == "none"
+        assert suggested("data", notes, type_="jsonb").tag == "pii.text"
+
     def test_free_text_is_recognised_by_its_sentences(self) -> None:
         values = [f"Called on day {i} about the bill and wants to hear back" for i in range(50)]
 
