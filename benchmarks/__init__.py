@@ -1,0 +1,1 @@
+"""What is measured, each printing ratios against a reference in the same run."""
