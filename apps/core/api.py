@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -19,8 +19,8 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from apps.dataplane import errors
 
+from . import idempotency
 from .actor import Actor
-from .models import Answered
 from .paging import Page
 
 STATUS: dict[type[errors.LockgateError], int] = {
@@ -107,33 +107,14 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
         if len(key) > KEY_LENGTH:
             raise errors.Invalid("An Idempotency-Key has at most 128 characters.", field="Idempotency-Key")
         with transaction.atomic():
-            answered = _claim(actor(request).id, key, _hash(request))
+            answered = idempotency.claim(actor(request).id, key, _hash(request))
             if answered.status:
                 return Response(answered.body, status=answered.status, headers={"Idempotent-Replayed": "true"})
             response = handler(request, *args, **kwargs)
-            answered.status, answered.body = (
-                response.status_code,
-                json.loads(json.dumps(response.data, cls=JSONEncoder)),
-            )
-            answered.save(update_fields=["status", "body"])
+            idempotency.remember(answered, response.status_code, json.loads(json.dumps(response.data, cls=JSONEncoder)))
             return response
 
     return once
-
-
-def _claim(actor_id: str, key: str, request_hash: str) -> Answered:
-    # A second request with the key waits here, at the lock, until the first has ended.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"answered {actor_id} {key}"])
-    found = Answered.objects.filter(actor_id=actor_id, key=key).first()
-    if found is None:
-        return Answered.objects.create(actor_id=actor_id, key=key, request_hash=request_hash)
-    if found.request_hash != request_hash:
-        raise errors.Conflict(
-            "This Idempotency-Key was used for another request.", remedy="Use a new key for each act.",
-            field="Idempotency-Key",
-        )  # fmt: skip
-    return found
 
 
 def _hash(request: Request) -> str:

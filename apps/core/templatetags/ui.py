@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zlib import crc32
 
 from django import template
@@ -217,11 +218,11 @@ def filterbar(context: Context, content: str, placeholder: str = "", search: boo
     """A GET form of filters; whatever filters stay in the address, so they survive into exports."""
     query = context["request"].GET
     named = {"placeholder": placeholder or gettext("Search"), "search": search, "q": query.get("q", "")}
-    active = any(value for key, value in query.items() if key not in ("cursor", "sort"))
-    return render_to_string(
-        "components/filterbar.html",
-        {**named, "content": content, "active": active, "sort": query.get("sort", ""), "path": context["request"].path},
-    )
+    kept = urlencode({key: query[key] for key in ("show", "sort") if query.get(key)})
+    active = any(value for key, value in query.items() if key not in ("cursor", "show", "sort"))
+    path = context["request"].path
+    where = {"path": path, "clear": f"{path}?{kept}" if kept else path, "sort": query.get("sort", "")}
+    return render_to_string("components/filterbar.html", {**named, **where, "content": content, "active": active})
 
 
 @register.inclusion_tag("components/filterselect.html", takes_context=True)
