@@ -73,7 +73,9 @@ class Edit(forms.Form):
     """The proposal itself, as JSON."""
 
     proposal = forms.CharField(
-        label=_("Proposal"), max_length=1_000_000, widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false"})
+        label=_("Proposal"),
+        max_length=1_000_000,
+        widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "mono"}),
     )
     reason = forms.CharField(
         label=_("Reason"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2})

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from apps.core.ids import Id
 from apps.dataplane import definition as definitions
 from apps.dataplane.canonical import canonical_hash
@@ -151,6 +153,14 @@ class PlanRow:
     after_refused: bool
 
     @property
+    def says_before(self) -> str:
+        return _("refused") if self.before_refused else self.before or _("absent")
+
+    @property
+    def says_after(self) -> str:
+        return _("refused") if self.after_refused else self.after or _("absent")
+
+    @property
     def changed(self) -> bool:
         return (self.before, self.before_refused) != (self.after, self.after_refused)
 
@@ -162,13 +172,34 @@ def table(before: Sequence[Plan], after: Sequence[Plan]) -> tuple[PlanRow, ...]:
     return tuple(sorted(rows, key=lambda row: (row.pipeline, row.stream, not row.changed)))
 
 
+@dataclass(frozen=True)
+class PipelinePlan:
+    """What a change does to one pipeline: the columns that are treated differently, and those that stay."""
+
+    pipeline: str
+    changed: tuple[PlanRow, ...]
+    same: tuple[PlanRow, ...]
+
+
+def by_pipeline(rows: Sequence[PlanRow]) -> tuple[PipelinePlan, ...]:
+    """The rows of a review, for each pipeline."""
+    return tuple(
+        PipelinePlan(
+            name,
+            tuple(row for row in rows if row.pipeline == name and row.changed),
+            tuple(row for row in rows if row.pipeline == name and not row.changed),
+        )
+        for name in dict.fromkeys(row.pipeline for row in rows)
+    )
+
+
 def first_difference(bound: Sequence[Plan], now: Sequence[Plan]) -> str:
     """Where two plans differ first, such as `crm-to-warehouse, customers.email: token → pass`; empty when nowhere."""
     old, new = _by_place(bound), _by_place(now)
     for place in dict.fromkeys((*old, *new)):
         if old.get(place) != new.get(place):
             row = _row(place, old.get(place), new.get(place))
-            return f"{row.pipeline}, {row.stream}.{row.column}: {row.before or '–'} → {row.after or '–'}"
+            return f"{row.pipeline}, {row.stream}.{row.column}: {row.says_before} → {row.says_after}"
     hashes = [{(plan["pipeline"], plan["stream"], plan.get("hash", "")) for plan in plans} for plans in (bound, now)]
     other = sorted(hashes[0] ^ hashes[1])
     return f"{other[0][0]}, {other[0][1]}" if other else ""

@@ -25,7 +25,7 @@ from . import people
 from .binding import derive, moved
 from .kinds import KINDS
 from .models import Change, Comment, Participant
-from .plans import PlanRow, table
+from .plans import PipelinePlan, PlanRow, by_pipeline, table
 
 NEEDS_ME, MINE, OPEN, ALL = "needs-me", "mine", "open", "all"
 SHOWN_STATES = {Change.OPEN: "AWAITING_REVIEW"}
@@ -122,7 +122,7 @@ class ChangeDetail:
     text_before: str
     text_after: str
     plan: tuple[PlanRow, ...]
-    pipelines: int
+    pipelines: tuple[PipelinePlan, ...]
     parts: tuple[Part, ...]
     comments: tuple[Said, ...]
     checks: tuple[Check, ...]
@@ -327,7 +327,7 @@ def change(actor: Actor, number: int) -> ChangeDetail:
         text_before=found.exhibits.get("text_before", ""),
         text_after=found.exhibits.get("text_after", ""),
         plan=plan,
-        pipelines=len({row.pipeline for row in plan}),
+        pipelines=by_pipeline(plan),
         parts=tuple(_part(part, found, names) for part in parts),
         comments=tuple(Said(names.get(str(said.person_id), ""), said.text, said.created_at) for said in comments),
         checks=_checks(found, parts) if found.state in (Change.OPEN, Change.APPROVED) else (),

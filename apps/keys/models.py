@@ -35,4 +35,4 @@ class Key(Record):
         ]
 
     def __str__(self) -> str:
-        return f"{self.purpose}/{self.domain}/{self.version}"
+        return "/".join(filter(None, (self.purpose, self.domain, str(self.version))))
