@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.core import access
+from apps.core.http import PageRequest
 
 from . import selectors, services
 from .forms import Search
 
 
 @require_safe
-def events(request: HttpRequest) -> HttpResponse:
+def events(request: PageRequest) -> HttpResponse:
     """One page of events, newest first. Reading is recorded."""
     access.require(request.actor, "audit.view")
     form = Search(request.GET)
@@ -27,7 +28,7 @@ def events(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: PageRequest) -> HttpResponse:
     """Walk the whole log and say to which event it holds."""
     result = services.verify_as(actor=request.actor)
     template = "audit/_verification.html" if request.htmx else "audit/verification.html"

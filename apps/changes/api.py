@@ -26,7 +26,7 @@ STATE = OpenApiParameter("state", OpenApiTypes.STR)
 TEXT = OpenApiParameter("q", OpenApiTypes.STR, description="A number, or words of the title.")
 
 
-class ChangeSerializer(serializers.Serializer):
+class ChangeSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     title = serializers.CharField()
     sentence = serializers.CharField(help_text="What follows from approval.")
@@ -42,7 +42,7 @@ class ChangeSerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField()
 
 
-class PlanRowSerializer(serializers.Serializer):
+class PlanRowSerializer(serializers.Serializer[Any]):
     pipeline = serializers.CharField()
     stream = serializers.CharField()
     column = serializers.CharField()
@@ -52,7 +52,7 @@ class PlanRowSerializer(serializers.Serializer):
     after_why = serializers.CharField()
 
 
-class PartSerializer(serializers.Serializer):
+class PartSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     part = serializers.CharField()
     verdict = serializers.CharField()
@@ -61,7 +61,7 @@ class PartSerializer(serializers.Serializer):
     counts = serializers.BooleanField()
 
 
-class ChangeDetailSerializer(serializers.Serializer):
+class ChangeDetailSerializer(serializers.Serializer[Any]):
     change = ChangeSerializer(source="row")
     reason = serializers.CharField()
     risk_reasons = serializers.ListField(child=serializers.CharField())
@@ -77,28 +77,28 @@ class ChangeDetailSerializer(serializers.Serializer):
     applied_at = serializers.DateTimeField(allow_null=True)
 
 
-class ProposeSerializer(serializers.Serializer):
+class ProposeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(list(KINDS))
     team = serializers.CharField(allow_blank=True, default="", help_text="Its slug; empty for the organisation.")
     proposal = serializers.DictField()
     reason = serializers.CharField(allow_blank=True, default="")
 
 
-class EditSerializer(serializers.Serializer):
+class EditSerializer(serializers.Serializer[Any]):
     proposal = serializers.DictField()
     reason = serializers.CharField(required=False, allow_blank=True)
 
 
-class DecisionSerializer(serializers.Serializer):
+class DecisionSerializer(serializers.Serializer[Any]):
     seen = serializers.CharField(max_length=64, help_text="`seen` of the change as it was read.")
     comment = serializers.CharField(allow_blank=True, default="")
 
 
-class CommentSerializer(serializers.Serializer):
+class CommentSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
-class ReasonSerializer(serializers.Serializer):
+class ReasonSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True, default="")
 
 
@@ -149,7 +149,7 @@ def change(request: Request, number: int) -> Response:
     return _detail(request, number)
 
 
-def _act(service: str, shape: type[serializers.Serializer], text: str) -> Any:
+def _act(service: str, shape: type[serializers.Serializer[Any]], text: str) -> Any:
     """A POST that does one thing with a change and answers with the change."""
 
     @extend_schema(
@@ -171,7 +171,7 @@ def _act(service: str, shape: type[serializers.Serializer], text: str) -> Any:
     return handler
 
 
-class NothingSerializer(serializers.Serializer):
+class NothingSerializer(serializers.Serializer[Any]):
     pass
 
 

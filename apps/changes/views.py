@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.core.forms import bind_error
+from apps.core.http import PageRequest
 from apps.dataplane.errors import Denied, LockgateError
 
 from . import selectors, services
@@ -21,7 +22,7 @@ from .kinds import KINDS
 
 
 @require_safe
-def changes(request: HttpRequest) -> HttpResponse:
+def changes(request: PageRequest) -> HttpResponse:
     """The changes that the reader may see, newest first."""
     filters = Filter(request.GET).filters()
     page = selectors.changes(request.actor, filters, cursor=request.GET.get("cursor", ""))
@@ -48,13 +49,13 @@ def changes(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def change(request: HttpRequest, number: int) -> HttpResponse:
+def change(request: PageRequest, number: int) -> HttpResponse:
     """Everything that a reviewer needs to decide."""
     return _show(request, number)
 
 
 @require_POST
-def decide(request: HttpRequest, number: int) -> HttpResponse:
+def decide(request: PageRequest, number: int) -> HttpResponse:
     """Approve, ask for something else, or reject."""
     found = selectors.numbered(request.actor, number)
     form = Decide(request.POST)
@@ -89,7 +90,7 @@ def _outcome(verdict: str, state: str) -> str:
 
 
 @require_POST
-def comment(request: HttpRequest, number: int) -> HttpResponse:
+def comment(request: PageRequest, number: int) -> HttpResponse:
     """Say something about a change."""
     found = selectors.numbered(request.actor, number)
     form = Say(request.POST)
@@ -100,7 +101,7 @@ def comment(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, number: int) -> HttpResponse:
+def edit(request: PageRequest, number: int) -> HttpResponse:
     """Replace the proposal; who does can no longer review it."""
     detail = selectors.change(request.actor, number)
     pretty = json.dumps(detail.proposal, indent=2, ensure_ascii=False)
@@ -119,7 +120,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def withdraw(request: HttpRequest, number: int) -> HttpResponse:
+def withdraw(request: PageRequest, number: int) -> HttpResponse:
     """Take back one's own change."""
     found = selectors.numbered(request.actor, number)
     services.withdraw(actor=request.actor, change_id=found.id)
@@ -128,7 +129,7 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def roll_back(request: HttpRequest, number: int) -> HttpResponse:
+def roll_back(request: PageRequest, number: int) -> HttpResponse:
     """Propose what was active before, as a change of its own."""
     found = selectors.numbered(request.actor, number)
     back = services.roll_back(actor=request.actor, change_id=found.id)
@@ -136,7 +137,7 @@ def roll_back(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("changes:change", back.number)
 
 
-def _show(request: HttpRequest, number: int, *, decision: Decide | None = None, say: Say | None = None) -> HttpResponse:
+def _show(request: PageRequest, number: int, *, decision: Decide | None = None, say: Say | None = None) -> HttpResponse:
     detail = selectors.change(request.actor, number)
     shown: dict[str, Any] = {
         "change": detail,
