@@ -16,6 +16,9 @@ from typing import Any
 
 from apps.accounts.models import Membership
 from apps.alerts.models import Notice
+from apps.core.ids import uuid7
+from apps.sources.models import ConnectionTest, Discovery
+from tests.policies.support import DEFINITION, Crm, rule
 from tests.support import World
 
 ROLES = ("anonymous", "stranger", "viewer", "engineer", "steward", "reviewer", "auditor", "administrator")
@@ -65,6 +68,47 @@ alerts:read                   GET    in        --       --     ok       --      
 alerts-api:notices            GET    in        ok       ok     ok       ok      ok       ok      ok
 alerts-api:read               POST   in        ok       ok     ok       ok      ok       ok      ok
 
+sources:sources               GET    in        no       ok     ok       ok      ok       ok      no
+sources:new                   GET    in        no       no     ok       no      no       no      no
+sources:new                   POST   in        no       no     ok       no      no       no      no
+sources:datasets              GET    in        no       ok     ok       ok      ok       ok      no
+sources:dataset               GET    in        --       ok     ok       ok      ok       ok      --
+sources:classify              POST   in        --       no     ok       ok      no       no      --
+sources:discovery             GET    in        --       ok     ok       ok      ok       ok      --
+sources:test                  GET    in        --       ok     ok       ok      ok       ok      --
+sources:propose               POST   in        --       no     ok       no      no       no      --
+sources:connection            GET    in        --       ok     ok       ok      ok       ok      --
+sources:edit                  GET    in        --       no     ok       no      no       no      --
+sources:edit                  POST   in        --       no     ok       no      no       no      --
+sources:retest                POST   in        --       no     ok       ok      no       no      --
+sources:discover              POST   in        --       no     ok       ok      no       no      --
+sources-api:connections       GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:connections       POST   in        no       no     ok       no      no       no      no
+sources-api:connection        GET    in        --       ok     ok       ok      ok       ok      --
+sources-api:test              POST   in        --       no     ok       ok      no       no      --
+sources-api:discover          POST   in        --       no     ok       ok      no       no      --
+sources-api:test_result       GET    in        --       ok     ok       ok      ok       ok      --
+sources-api:discovery         GET    in        --       ok     ok       ok      ok       ok      --
+sources-api:datasets          GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:dataset           GET    in        --       ok     ok       ok      ok       ok      --
+
+policies:policies             GET    in        no       ok     ok       ok      ok       ok      no
+policies:new                  GET    in        no       no     no       ok      no       no      no
+policies:new                  POST   in        no       no     no       ok      no       no      no
+policies:validate             POST   in        no       no     no       ok      no       no      no
+policies:add_rule             POST   in        no       no     no       ok      no       no      no
+policies:why                  GET    in        --       ok     ok       ok      ok       ok      --
+policies:policy               GET    in        --       ok     ok       ok      ok       ok      --
+policies:edit                 GET    in        --       no     no       ok      no       no      --
+policies:edit                 POST   in        --       no     no       ok      no       no      --
+policies:versions             GET    in        --       ok     ok       ok      ok       ok      --
+policies-api:policies         GET    in        no       ok     ok       ok      ok       ok      no
+policies-api:policies         POST   in        no       no     no       ok      no       no      no
+policies-api:policy           GET    in        --       ok     ok       ok      ok       ok      --
+policies-api:version          GET    in        --       ok     ok       ok      ok       ok      --
+policies-api:validate         POST   in        no       no     no       ok      no       no      no
+policies-api:why              GET    in        --       ok     ok       ok      ok       ok      --
+
 api-schema                    GET    in        ok       ok     ok       ok      ok       ok      ok
 api-docs                      GET    in        ok       ok     ok       ok      ok       ok      ok
 """
@@ -82,6 +126,28 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "accounts:revoke_role": lambda world: {"person_id": world.users["erin"].id, "membership_id": _role_of_erin(world)},
     "accounts-api:deactivate": lambda world: {"person_id": world.users["erin"].id},
     "accounts-api:revoke_role": lambda world: {"membership_id": _role_of_erin(world)},
+    "sources:dataset": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
+    "sources:classify": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
+    "sources:discovery": lambda world: {"discovery_id": _discovery(world)},
+    "sources:test": lambda world: {"batch": _test(world)},
+    "sources:propose": lambda world: {"batch": _test(world)},
+    "sources:connection": lambda world: _connection(world),
+    "sources:edit": lambda world: _connection(world),
+    "sources:retest": lambda world: _connection(world),
+    "sources:discover": lambda world: _connection(world),
+    "sources-api:connection": lambda world: {"connection_id": _crm(world).connection.id},
+    "sources-api:test": lambda world: {"connection_id": _crm(world).connection.id},
+    "sources-api:discover": lambda world: {"connection_id": _crm(world).connection.id},
+    "sources-api:test_result": lambda world: {"batch": _test(world)},
+    "sources-api:discovery": lambda world: {"discovery_id": _discovery(world)},
+    "sources-api:dataset": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
+    "policies:policy": lambda world: _policy(world),
+    "policies:edit": lambda world: _policy(world),
+    "policies:versions": lambda world: _policy(world),
+    "policies:why": lambda world: {"column_id": _crm(world).columns["leads.phone"].id, "zone": "analytics"},
+    "policies-api:policy": lambda world: _policy(world),
+    "policies-api:version": lambda world: {**_policy(world), "number": 1},
+    "policies-api:why": lambda world: {"column_id": _crm(world).columns["leads.phone"].id, "zone": "analytics"},
     "alerts:read": lambda world: {"notice_id": _notice(world)},
     "alerts-api:read": lambda world: {"notice_id": _notice(world)},
 }
@@ -96,6 +162,28 @@ def _role_of_erin(world: World) -> object:
 
 def _notice(world: World) -> object:
     return Notice.objects.create(user=world.users["alice"], sentence="Look here.", url="/profile/").id
+
+
+def _crm(world: World) -> Crm:
+    return Crm.classified(world)
+
+
+def _connection(world: World) -> dict[str, Any]:
+    return {"team": "crm", "slug": _crm(world).connection.slug}
+
+
+def _policy(world: World) -> dict[str, Any]:
+    return {"team": "crm", "slug": _crm(world).activate(rule("phone", "pii.contact.phone", "token")).slug}
+
+
+def _discovery(world: World) -> object:
+    return Discovery.objects.create(connection=_crm(world).connection).id
+
+
+def _test(world: World) -> object:
+    proposal = {"slug": "new", "name": "New", "kind": "postgresql", "definition": DEFINITION}
+    made = ConnectionTest.objects.create(team=world.team, batch=uuid7(), purpose="read", proposal=proposal)
+    return made.batch
 
 
 @dataclass(frozen=True)
