@@ -80,6 +80,7 @@ def policies(request: Request) -> Response:
     """The policies that you may see. POST proposes a new one, or the next version of one with that short name."""
     if request.method == "POST":
         return _propose(request)
+    access.require(actor(request), "policy.view")
     return Response(PolicySerializer(selectors.policies(actor(request)), many=True).data)
 
 
@@ -91,6 +92,7 @@ def _propose(request: Request) -> Response:
 
 
 def _proposed(request: Request) -> tuple[Any, dict[str, Any], str]:
+    access.require(actor(request), "policy.propose")
     body = read(request, NewPolicySerializer)
     team = next((one for one in accounts.teams(actor(request)) if one.slug == body["team"]), None)
     if team is None:

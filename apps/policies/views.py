@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import selectors as accounts
@@ -24,6 +25,7 @@ from . import forms, proposals, selectors, yamltext
 
 @require_safe
 def policies(request: PageRequest) -> HttpResponse:
+    access.require(request.actor, "policy.view")
     may_add = access.allowed(request.actor, "policy.propose")
     return render(request, "policies/policies.html", {"cards": selectors.cards(request.actor), "may_add": may_add})
 
@@ -104,10 +106,11 @@ def validate(request: PageRequest) -> HttpResponse:
 
 
 def _verdict(request: PageRequest, text: str) -> dict[str, Any]:
-    team_id = _own_team(request)
+    access.require(request.actor, "policy.propose")
     slug = request.POST.get("slug") or request.GET.get("slug") or ""
-    known = {one.slug for one in selectors.policies(request.actor) if str(one.team_id) == team_id}
     try:
+        team_id = _own_team(request)
+        known = {one.slug for one in selectors.policies(request.actor) if str(one.team_id) == team_id}
         draft = {"slug": slug if slug in known else "draft", "name": "Draft", "text": yamltext.read(text)}
         proposal = proposals.normalise(draft, team_id=team_id)
         before = proposals.current(proposals.target(proposal, team_id=team_id)).proposal
@@ -119,7 +122,9 @@ def _verdict(request: PageRequest, text: str) -> dict[str, Any]:
 
 def _own_team(request: PageRequest) -> str:
     """The team of the form; one in which the actor may not propose is denied."""
-    team_id = request.POST.get("team") or request.GET.get("team") or "none"
+    team_id = request.POST.get("team") or request.GET.get("team")
+    if not team_id:
+        raise Invalid(_("Choose a team."), field="team")
     access.require(request.actor, "policy.propose", team_id)
     return team_id
 

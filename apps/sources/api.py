@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from apps.accounts import selectors as accounts
 from apps.changes import services as changes
+from apps.core import access
 from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged, read
 from apps.dataplane.connectors.postgres import PostgresSettings
 from apps.dataplane.errors import NotFound
@@ -164,13 +165,16 @@ def connections(request: Request) -> Response:
     """The connections that you may see. POST proposes a new one, or the next version of one with that short name."""
     if request.method == "POST":
         return _propose(request)
+    access.require(actor(request), "connection.view")
     rows = [_connection(card.connection, card.definition) for card in selectors.cards(actor(request))]
     return Response(ConnectionSerializer(rows, many=True).data)
 
 
 def _propose(request: Request) -> Response:
     # Not remembered by Idempotency-Key: not even a hash of a password is stored. A second proposal is a Conflict.
-    body, who = read(request, NewConnectionSerializer), actor(request)
+    who = actor(request)
+    access.require(who, "connection.propose")
+    body = read(request, NewConnectionSerializer)
     team = next((one for one in accounts.teams(who) if one.slug == body["team"]), None)
     if team is None:
         raise NotFound("There is no such team, or none that you are in.", field="team")
@@ -280,6 +284,7 @@ FILTERS = [
 @api_view(["GET"])
 def datasets(request: Request) -> Response:
     """Datasets, newest first."""
+    access.require(actor(request), "dataset.view")
     query = request.query_params
     page = selectors.datasets(
         actor(request),

@@ -26,6 +26,7 @@ from . import definition, forms, presenting, selectors, services
 
 @require_safe
 def connections(request: PageRequest) -> HttpResponse:
+    access.require(request.actor, "connection.view")
     cards = selectors.cards(request.actor)
     may_add = access.allowed(request.actor, "connection.propose")
     return render(request, "sources/connections.html", {"cards": cards, "may_add": may_add})
@@ -141,6 +142,7 @@ def _active_proposal(test: Any) -> dict[str, Any] | None:
 def propose(request: PageRequest, batch: UUID) -> HttpResponse:
     """Propose what passed its test; the change is what remains of it."""
     tests = selectors.tests(request.actor, batch)
+    access.require(request.actor, "connection.propose", tests[0].team_id)
     if any(one.state != one.PASSED for one in tests):
         raise Refused(
             _("This connection has not passed its test, so it is not proposed."),
@@ -211,6 +213,7 @@ def discovery(request: PageRequest, discovery_id: UUID) -> HttpResponse:
 
 @require_safe
 def datasets(request: PageRequest) -> HttpResponse:
+    access.require(request.actor, "dataset.view")
     query = request.GET
     page = selectors.datasets(
         request.actor,
@@ -237,6 +240,7 @@ def dataset(request: PageRequest, dataset_id: UUID) -> HttpResponse:
 def classify(request: PageRequest, dataset_id: UUID) -> HttpResponse:
     """Propose what the bulk form chose."""
     row = selectors.dataset(request.actor, dataset_id)
+    access.require(request.actor, "classification.propose", row.connection.team_id)
     form = forms.ReasonForm(request.POST)
     try:
         if not form.is_valid():
