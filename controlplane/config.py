@@ -1,4 +1,4 @@
-"""Reads the LOCKGATE_ environment strictly: every setting is named here with its meaning, and an unknown one is an error."""
+"""Reads the LOCKGATE_ environment strictly: every setting is named here, and an unknown one is an error."""
 
 from __future__ import annotations
 

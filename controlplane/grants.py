@@ -1,7 +1,7 @@
 """What each database role may do with each table: the one list; what is not in it is not allowed.
 
-Governed tables (connections, classifications, policies, pipelines, memberships) are written by the applier alone. Nobody
-may update or delete an audit event; only the notary numbers one. The web process reads the public half of keys only.
+Governed tables (connections, classifications, policies, pipelines, memberships) are written by the applier alone.
+Nobody may update or delete an audit event; only the notary numbers one. The web process reads the public half of keys only.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ Grants = dict[str, str]
 READ, ADD, KEEP = "SELECT", "SELECT INSERT", "SELECT INSERT UPDATE"
 PUBLIC_KEYS = "SELECT(id, created_at, holder, purpose, domain, version, state, public)"
 CHANGES = (
-    "SELECT INSERT UPDATE(title, reason, sentence, risk, risk_reasons, approvals_needed, proposal, binding, binding_hash,"
-    " exhibits, state, outcome, decided_at)"
+    "SELECT INSERT UPDATE(title, reason, sentence, risk, risk_reasons, approvals_needed, proposal, binding, "
+    "binding_hash, exhibits, state, outcome, decided_at)"
 )
 PEOPLE = "SELECT(id, created_at, email, name, time_zone, is_active, is_service, activated_at, deactivated_at)"
 

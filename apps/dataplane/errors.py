@@ -70,7 +70,7 @@ class Refused(LockgateError):
 
 @dataclass(frozen=True)
 class Refusal:
-    """One reason why a plan is refused. `subject` is `stream` or `stream.column`; `code` is stable and machine-readable."""
+    """One reason why a plan is refused. `subject` is `stream` or `stream.column`; `code` is stable, for programs."""
 
     code: str
     subject: str

@@ -34,7 +34,7 @@ class TableRef:
 
 @dataclass(frozen=True)
 class ColumnSchema:
-    """A live column. `type` is PostgreSQL's format_type() text, e.g. `character varying(40)`, `timestamp with time zone`."""
+    """A live column. `type` is PostgreSQL's format_type() text, e.g. `character varying(40)`."""
 
     name: str
     type: str
@@ -47,7 +47,7 @@ class ColumnSchema:
 class TableSchema:
     """A live table: its columns in order, its primary key, and what hangs on it.
 
-    `dependents` are views that read it, `incoming` foreign keys that point at it, `checks` its CHECK constraints as text.
+    `dependents` are views that read it, `incoming` foreign keys that point at it, `checks` its CHECKs as text.
     `estimated_rows` is the planner statistics' guess and is no part of the schema's hash.
     """
 
@@ -122,7 +122,7 @@ class ColumnPlan:
 
 @dataclass(frozen=True)
 class RowRule:
-    """A condition on source values. Kinds and parameters: `quality.rows`. A filter keeps the rows for which it holds."""
+    """A condition on source values; kinds: `quality.rows`. A filter keeps the rows for which it holds."""
 
     id: str
     kind: str
@@ -225,7 +225,8 @@ class RunPlan:
     def hash(self) -> str:
         """SHA-256 of the canonical JSON, in hex; estimates of row counts are left out."""
         document = dict(as_json(self))
-        document["streams"] = [{k: v for k, v in stream.items() if k != "estimated_rows"} for stream in document["streams"]]
+        for stream in document["streams"]:
+            del stream["estimated_rows"]
         return canonical_hash(document)
 
 
@@ -241,7 +242,7 @@ def as_json(value: Any) -> Any:
 
 
 def plan_from_json(document: Mapping[str, Any]) -> RunPlan:
-    """The plan that `as_json` wrote. Raises ValueError for another format: fail closed on what this code cannot read."""
+    """The plan that `as_json` wrote. Raises ValueError for a format that this code cannot read."""
     if document.get("format") != FORMAT:
         raise ValueError(f"a plan of format {document.get('format')} cannot be read; this is format {FORMAT}")
     plan: RunPlan = _build(RunPlan, document)
@@ -252,7 +253,7 @@ def _build(kind: Any, value: Any) -> Any:
     """A frozen dataclass, a tuple of such, or a plain value, by the declared type."""
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{item.name: _build(hints[item.name], value[item.name]) for item in fields(kind)})  # type: ignore[operator]
+        return kind(**{name: _build(hints[name], value[name]) for name in hints if name in value})  # type: ignore[operator]
     if get_origin(kind) is tuple:
         return tuple(_build(get_args(kind)[0], item) for item in value)
     if get_origin(kind) is UnionType:

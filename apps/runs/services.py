@@ -33,7 +33,7 @@ MANUAL, SCHEDULE, RETRY = "manual", "schedule", "retry"
 
 
 def start(*, actor: Actor, pipeline_id: Id, trigger: str = MANUAL) -> Run:
-    """Queue a run of the pipeline's active version. Raises Refused when paused, Conflict while one is under way, Locked."""
+    """Queue a run of the active version. Raises Refused when paused, Conflict while one is under way, Locked."""
     pipeline = pipelines.pipeline(actor, pipeline_id)
     access.require(actor, "run.start", pipeline.team_id)
     _require_ready(pipeline)

@@ -38,7 +38,9 @@ def kinds(settings, db):
     settings.LOCKGATE_JOBS = {
         "do": JobKind("tests.core.test_jobs.do", queue="general", lease_seconds=30),
         "refuse": JobKind("tests.core.test_jobs.refuse", queue="general", lease_seconds=30),
-        "break": JobKind("tests.core.test_jobs.break_down", "general", 30, attempts=2, on_dead="tests.core.test_jobs.bury"),
+        "break": JobKind(
+            "tests.core.test_jobs.break_down", "general", 30, attempts=2, on_dead="tests.core.test_jobs.bury"
+        ),
     }
     DONE.clear()
 

@@ -35,8 +35,13 @@ LIVE = TableSchema(
 )
 TAGS = {"id": (), "email": ("pii.contact.email",), "ssn": ("pii.national_id",), "country": ()}
 RULES = PolicyText(
-    "personal", 1, (Rule("mail", TreatmentSpec("token"), tag="pii.contact"), Rule("ids", TreatmentSpec("drop"), tag="pii.national_id"))
-)  # fmt: skip
+    "personal",
+    1,
+    (
+        Rule("mail", TreatmentSpec("token"), tag="pii.contact"),
+        Rule("ids", TreatmentSpec("drop"), tag="pii.national_id"),
+    ),
+)
 
 
 def stream(**more):
@@ -45,7 +50,9 @@ def stream(**more):
 
 
 def inputs(*, streams=None, checks=(), facts=None, policies=(RULES,), **stream_more) -> Inputs:
-    definition = definition_of({"format": 1, "streams": streams or [stream(**stream_more)], "output_checks": list(checks)})
+    definition = definition_of(
+        {"format": 1, "streams": streams or [stream(**stream_more)], "output_checks": list(checks)}
+    )
     facts = facts or StreamFacts(LIVE, LIVE, None, TAGS)
     return Inputs(
         pipeline="p",
@@ -109,7 +116,9 @@ def test_an_unclassified_column_refuses():
 
 def test_a_new_column_refuses_until_somebody_classified_it():
     live = replace(LIVE, columns=(*LIVE.columns, ColumnSchema("passport_no", "text")))
-    assert codes(inputs(facts=StreamFacts(live, LIVE, None, TAGS))) == [("unclassified", "public.customers.passport_no")]
+    assert codes(inputs(facts=StreamFacts(live, LIVE, None, TAGS))) == [
+        ("unclassified", "public.customers.passport_no")
+    ]
 
 
 def test_dropped_and_retyped_columns_refuse_all_at_once():
@@ -146,21 +155,38 @@ def test_a_destination_that_fits_is_emptied_and_filled():
     ("facts", "expected"),
     [
         (at_destination(ID, COUNTRY), ("destination-column", "public.customers.email")),
-        (at_destination(ID, ColumnSchema("email", "character varying(30)"), COUNTRY), ("destination-length", "public.customers.email")),
+        (
+            at_destination(ID, ColumnSchema("email", "character varying(30)"), COUNTRY),
+            ("destination-length", "public.customers.email"),
+        ),
         (at_destination(ID, ColumnSchema("email", "bytea"), COUNTRY), ("destination-type", "public.customers.email")),
-        (at_destination(ColumnSchema("id", "integer"), ColumnSchema("email", "text"), COUNTRY), ("destination-type", "public.customers.id")),
-        (at_destination(ColumnSchema("id", "bigint", generated=True), ColumnSchema("email", "text"), COUNTRY), ("destination-generated", "public.customers.id")),
-        (at_destination(ID, ColumnSchema("email", "text"), COUNTRY, ColumnSchema("ssn", "text", not_null=True)), ("destination-unfilled", "public.customers.ssn")),
-        (at_destination(ID, ColumnSchema("email", "text"), COUNTRY, checks=("CHECK ((length(email) > 3))",)), ("destination-check", "public.customers.email")),
+        (
+            at_destination(ColumnSchema("id", "integer"), ColumnSchema("email", "text"), COUNTRY),
+            ("destination-type", "public.customers.id"),
+        ),
+        (
+            at_destination(ColumnSchema("id", "bigint", generated=True), ColumnSchema("email", "text"), COUNTRY),
+            ("destination-generated", "public.customers.id"),
+        ),
+        (
+            at_destination(ID, ColumnSchema("email", "text"), COUNTRY, ColumnSchema("ssn", "text", not_null=True)),
+            ("destination-unfilled", "public.customers.ssn"),
+        ),
+        (
+            at_destination(ID, ColumnSchema("email", "text"), COUNTRY, checks=("CHECK ((length(email) > 3))",)),
+            ("destination-check", "public.customers.email"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_treatment_that_would_break_the_destination_refuses(facts, expected):
     assert codes(inputs(facts=facts)) == [expected]
 
 
 def test_a_treatment_that_makes_keys_alike_refuses():
     rules = PolicyText("p", 1, (Rule("mail", TreatmentSpec("redact"), tag="pii"),))
-    facts = at_destination(ID, ColumnSchema("email", "text"), COUNTRY, ColumnSchema("ssn", "text"), unique=(("email",),))
+    facts = at_destination(
+        ID, ColumnSchema("email", "text"), COUNTRY, ColumnSchema("ssn", "text"), unique=(("email",),)
+    )
     assert codes(inputs(facts=facts, policies=(rules,))) == [("destination-key", "public.customers.email")]
 
 
@@ -185,6 +211,10 @@ def test_rules_about_columns_that_are_not_there_refuse():
 
 
 def test_a_check_that_staged_data_cannot_answer_refuses():
-    check = {"id": "c", "stream": "customers", "expectation": "expect_column_values_to_be_dateutil_parseable",
-             "kwargs": {"column": "email"}}  # fmt: skip
+    check = {
+        "id": "c",
+        "stream": "customers",
+        "expectation": "expect_column_values_to_be_dateutil_parseable",
+        "kwargs": {"column": "email"},
+    }
     assert codes(inputs(checks=[check])) == [("check", "customers/c")]

@@ -13,8 +13,8 @@ from apps.dataplane.content import ContentHash
 from apps.dataplane.errors import PublishRefused
 from apps.dataplane.plan import ColumnPlan, ColumnSchema, StreamPlan
 
-from .staged import Staged
 from .progress import Progress, Report
+from .staged import Staged
 
 _AGAIN = "Start the run again: it is planned by the rules and tables of then."
 

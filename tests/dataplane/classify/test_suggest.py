@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import islice
 
@@ -150,8 +151,8 @@ class TestValues:
         assert suggested("x", [f"transfer to {ibans(1)[0]} today"]).tag == "pii.text"
 
     def test_a_document_counts_by_the_texts_in_it(self) -> None:
-        settings = ['{"visits": %d, "consent": true, "language": "de"}' % n for n in range(50)]
-        notes = ['{"note": "Called on day %d about the bill and wants to hear back"}' % n for n in range(50)]
+        settings = [json.dumps({"visits": n, "consent": True, "language": "de"}) for n in range(50)]
+        notes = [json.dumps({"note": f"Called on day {n} about the bill and wants to hear"}) for n in range(50)]
 
         assert suggested("preferences", settings, type_="jsonb").tag == "none"
         assert suggested("data", notes, type_="jsonb").tag == "pii.text"

@@ -35,9 +35,15 @@ RULES = PolicyText(
     ),
 )
 TAGS = {
-    "people": {"id": (), "email": ("pii.contact.email",), "born": ("pii.birth_date",), "ssn": ("pii.national_id",), "extra": ()},
+    "people": {
+        "id": (),
+        "email": ("pii.contact.email",),
+        "born": ("pii.birth_date",),
+        "ssn": ("pii.national_id",),
+        "extra": (),
+    },
     "orders": {"id": (), "person": (), "email": ("pii.contact.email",), "kind": ()},
-}  # fmt: skip
+}
 SOURCE_SQL = """
 CREATE TABLE people (id bigint, email text, born date, ssn text, extra jsonb);
 INSERT INTO people VALUES
@@ -45,7 +51,8 @@ INSERT INTO people VALUES
  (3, 'not mail', '1970-01-01', '900-3', '{}'), (4, NULL, 'infinity', '900-4', '{}'), (5, '', '2093-01-01', '', '[]'),
  (2, 'twice@example.com', '1991-01-01', '900-6', '{}');
 CREATE TABLE orders (id int, person bigint, email text, kind text);
-INSERT INTO orders VALUES (10, 1, 'ada@example.com', 'a'), (11, 3, 'x@example.com', 'a'), (12, 99, NULL, 'a'), (13, 2, NULL, 'test');
+INSERT INTO orders VALUES
+ (10, 1, 'ada@example.com', 'a'), (11, 3, 'x@example.com', 'a'), (12, 99, NULL, 'a'), (13, 2, NULL, 'test');
 """
 
 
@@ -90,12 +97,21 @@ def definition():
                 },
             ],
             "output_checks": [
-                {"id": "ids", "stream": "people", "expectation": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}},
-                {"id": "few", "stream": "orders", "expectation": "expect_table_row_count_to_be_between",
-                 "kwargs": {"min_value": 1, "max_value": 1}},
+                {
+                    "id": "ids",
+                    "stream": "people",
+                    "expectation": "expect_column_values_to_be_unique",
+                    "kwargs": {"column": "id"},
+                },
+                {
+                    "id": "few",
+                    "stream": "orders",
+                    "expectation": "expect_table_row_count_to_be_between",
+                    "kwargs": {"min_value": 1, "max_value": 1},
+                },
             ],
         }
-    )  # fmt: skip
+    )
 
 
 class Play:
@@ -185,12 +201,14 @@ def test_what_a_rule_turned_away_is_encrypted_and_shown_as_shapes_only(play):
     away = report.turned_away["people"]
     assert dict(away.counts) == {"mail": 1, "born": 2, "not-representable": 1, "once": 1}
     assert away.shapes["mail"][0]["columns"] == {
-        "id": "9", "email": "aaa aaaa", "born": "9999-99-99", "ssn": "999-9", "extra": "{}"
-    }  # fmt: skip
+        "id": "9",
+        "email": "aaa aaaa",
+        "born": "9999-99-99",
+        "ssn": "999-9",
+        "extra": "{}",
+    }
     part = staged.of("people", "quarantine")[0]
-    _, table = open_part(
-        play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1
-    )
+    _, table = open_part(play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1)
     row_id, sealed = table["row_id"][0].as_py(), table["sealed"][0].as_py()
     assert b"not mail" not in sealed
     opened = json.loads(decrypt_row(QUARANTINE, sealed, place="run/run-1/people", row_id=row_id))
@@ -259,7 +277,9 @@ def test_a_part_of_another_worker_is_refused(play):
 
 def test_a_policy_that_changed_since_extract_refuses_publish(play):
     staged, report = play.extract()
-    stricter = PolicyText("personal", 2, (Rule("mail", TreatmentSpec("redact"), tag="pii.contact.email"), *RULES.rules[1:]))
+    stricter = PolicyText(
+        "personal", 2, (Rule("mail", TreatmentSpec("redact"), tag="pii.contact.email"), *RULES.rules[1:])
+    )
     with Reader(*play.settings(play.source)) as reader:
         now = play.plan(reader, (stricter,))
     with pytest.raises(PublishRefused) as refused:
@@ -290,9 +310,7 @@ def test_a_plan_that_passes_raw_values_off_as_tokens_is_refused_by_their_look(pl
 def _staged_raw(play, staged):
     """A part whose e-mail column was never treated, honestly signed."""
     part = staged.of("people", "rows")[0]
-    _, table = open_part(
-        play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1
-    )
+    _, table = open_part(play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1)
     index = table.schema.get_field_index("email")
     raw = table.set_column(index, "email", [["ada@example.com"] * table.num_rows])
     stage = Stage(play.root, "run-1", 7, staged.plan, lambda message: signing.sign(play.private, message))
@@ -309,9 +327,7 @@ def _staged_raw(play, staged):
 
 def _table(play, staged, name):
     part = staged.of(name, "rows")[0]
-    return open_part(
-        play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1
-    )[1]
+    return open_part(play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1)[1]
 
 
 def test_the_destination_is_named_as_the_plan_says(play):
