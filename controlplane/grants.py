@@ -1,7 +1,8 @@
 """What each database role may do with each table: the one list; what is not in it is not allowed.
 
 Governed tables (connections, classifications, policies, pipelines, memberships) are written by the applier alone.
-Nobody may update or delete an audit event; only the notary numbers one. The web process reads the public half of keys only.
+Nobody may update or delete an audit event; only the notary numbers one. The web process reads the public half of
+keys only.
 """
 
 from __future__ import annotations
