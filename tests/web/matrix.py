@@ -10,15 +10,19 @@ A verb that is not listed is answered 405 to everybody who is let in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from apps.accounts.models import Membership
 from apps.alerts.models import Notice
+from apps.changes.services import propose
+from apps.core.clock import now
 from apps.core.ids import uuid7
+from apps.incidents.models import Incident
 from apps.sources.models import ConnectionTest, Discovery
 from tests.policies.support import DEFINITION, Crm, rule
+from tests.runs.support import Shop
 from tests.support import World
 
 ROLES = ("anonymous", "stranger", "viewer", "engineer", "steward", "reviewer", "auditor", "administrator")
@@ -148,6 +152,14 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "policies-api:policy": lambda world: _policy(world),
     "policies-api:version": lambda world: {**_policy(world), "number": 1},
     "policies-api:why": lambda world: {"column_id": _crm(world).columns["leads.phone"].id, "zone": "analytics"},
+    "pipelines:*": lambda world: _pipeline(world),
+    "pipelines-api:*": lambda world: _pipeline(world),
+    "runs:*": lambda world: {"number": Shop.opened(world).published().number},
+    "runs-api:*": lambda world: {"number": Shop.opened(world).published().number},
+    "changes:*": lambda world: {"number": _change(world)},
+    "changes-api:*": lambda world: {"number": _change(world)},
+    "incidents:*": lambda world: {"number": _incident(world)},
+    "incidents-api:*": lambda world: {"number": _incident(world)},
     "alerts:read": lambda world: {"notice_id": _notice(world)},
     "alerts-api:read": lambda world: {"notice_id": _notice(world)},
 }
@@ -186,6 +198,38 @@ def _test(world: World) -> object:
     return made.batch
 
 
+def _pipeline(world: World) -> dict[str, Any]:
+    Shop.opened(world)
+    return {"team": "crm", "slug": "customer-360", "number": 1}
+
+
+def _change(world: World) -> int:
+    """Proposed by erin, so that none of those who ask is its author."""
+    Shop.opened(world)
+    text = {"format": 1, "rules": [{"name": "mails", "tag": "pii.contact.email", "treatment": {"kind": "drop"}}]}
+    proposal = {"slug": "stricter", "name": "Stricter", "text": text}
+    change = propose(
+        actor=world.actor("erin"), kind="policy", team_id=world.team.id, proposal=proposal, reason="Because."
+    )
+    change.refresh_from_db()
+    return change.number
+
+
+def _incident(world: World) -> int:
+    incident = Incident.objects.create(
+        team=world.team,
+        subject=f"pipeline/{Shop.opened(world).pipeline.id}",
+        problem="run/failed",
+        title="It failed",
+        sentence="The run failed.",
+        level="ERROR",
+        last_ref="",
+        last_at=now(),
+    )
+    incident.refresh_from_db()
+    return incident.number
+
+
 @dataclass(frozen=True)
 class Row:
     """One address and verb with what each role gets."""
@@ -208,7 +252,9 @@ def rows() -> list[Row]:
     return found
 
 
-def arguments(view: str, world: World) -> dict[str, Any]:
-    """What fills the address of a view in."""
-    make = ARGUMENTS.get(view) or ARGUMENTS.get(f"{view.partition(':')[0]}:*")
-    return make(world) if make else {}
+def arguments(view: str, names: Sequence[str], world: World) -> dict[str, Any]:
+    """What fills these parts of a view's address in; KeyError where nobody has said."""
+    if not names:
+        return {}
+    made = (ARGUMENTS.get(view) or ARGUMENTS[f"{view.partition(':')[0]}:*"])(world)
+    return {name: made[name] for name in names}
