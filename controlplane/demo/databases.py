@@ -50,7 +50,7 @@ def make(admin_url: str) -> Databases:
         for role, password in ((READER, made.reader), (WRITER, made.writer)):
             _login(admin, role, password)
         for name in (SOURCE, DESTINATION):
-            if not admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+            if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     _fill(made)
     return made
@@ -62,7 +62,7 @@ def address(admin_url: str, name: str) -> str:
 
 
 def _login(admin: psycopg.Connection[Any], role: str, password: str) -> None:
-    if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+    if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
     # The verifier instead of the password: the statement could end up in a log.
     verifier = admin.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
