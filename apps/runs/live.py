@@ -11,7 +11,7 @@ from datetime import tzinfo
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connection
 from django.http import StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
@@ -95,7 +95,7 @@ class Watch:
             last = last_event(request.headers.get("Last-Event-ID", "") or request.GET.get("after", ""))
             return cls(actor, number, timezone.get_current_timezone(), get_token(request), last)
         finally:
-            close_old_connections()
+            _give_back()
 
     def look(self) -> list[str]:
         """The events that are news since the last look."""
@@ -105,7 +105,7 @@ class Watch:
                 return list(self._news())
         finally:
             # A stream lives long: between two looks its connection belongs to others.
-            close_old_connections()
+            _give_back()
 
     def _check(self) -> None:
         self.looks += 1
@@ -139,6 +139,12 @@ class Watch:
         """The whole of `html` is data: no line of it can begin an event or a field of its own."""
         data = "".join(f"data: {line}\n" for line in _LINE_END.split(html))
         return f"id: {self.last}\n{data}\n"
+
+
+def _give_back() -> None:
+    """The connection goes back to the pool, unless a transaction of the caller's is open on it."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def last_event(text: str) -> int:

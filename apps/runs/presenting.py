@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from apps.accounts import selectors as accounts
 from apps.core import access
 from apps.core.actor import Actor
-from apps.core.templatetags._formats import compact, duration
+from apps.core.templatetags._formats import duration
 from apps.dataplane import treatments
 from apps.dataplane.plan import ColumnPlan, RunPlan
 from apps.pipelines.presenting import remedy
@@ -309,11 +309,14 @@ def _remedy(run: Run, code: str) -> tuple[str, str]:
     return remedy(code, source_id=run.pipeline.source_id, edit_url=reverse("pipelines:edit", args=place))
 
 
-def shapes(rows: Sequence[Quarantine]) -> list[dict[str, Any]]:
+def shapes(rows: Sequence[Quarantine], plan: RunPlan | None) -> list[dict[str, Any]]:
     """By stream: what each rule turned away, and the shapes of the first rows; never a value."""
+    order = {stream.name: [column.name for column in stream.columns] for stream in plan.streams} if plan else {}
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        columns = list(dict.fromkeys(name for shape in row.shapes for name in shape["columns"]))
+        # The database keeps no order of the names: they stand as in the table.
+        there = dict.fromkeys(name for shape in row.shapes for name in shape["columns"])
+        columns = sorted(there, key=[*order.get(row.stream, ()), *there].index)
         lines = [(shape["row"], [shape["columns"].get(name, "") for name in columns]) for shape in row.shapes]
         found[row.stream].append({"rule": row.rule, "rows": row.rows, "columns": columns, "lines": lines})
     return [{"stream": stream, "rules": rules} for stream, rules in found.items()]
@@ -331,7 +334,7 @@ def tabs(run: Run, here: str) -> list[dict[str, Any]]:
     listed = (
         ("run", first, 0),
         ("checks", _("Checks"), quality.failed(f"run/{run.id}")),
-        ("quarantine", _("Quarantine"), compact(quarantined) if quarantined else 0),
+        ("quarantine", _("Quarantine"), quarantined),
         ("plan", _("Plan"), 0),
         ("manifest", _("Manifest"), 0),
         ("log", _("Log"), 0),

@@ -58,7 +58,7 @@ def checks(request: PageRequest, number: int) -> HttpResponse:
 def quarantine(request: PageRequest, number: int) -> HttpResponse:
     """What each rule turned away: counts, and shapes of the first rows."""
     found = selectors.run(request.actor, number)
-    shown = {"streams": presenting.shapes(selectors.quarantine(found))}
+    shown = {"streams": presenting.shapes(selectors.quarantine(found), selectors.plan(found))}
     return render(request, "runs/quarantine.html", presenting.head(request.actor, found, "quarantine") | shown)
 
 
