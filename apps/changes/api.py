@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts import selectors as accounts
+from apps.core.actor import Actor
 from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged, read
 from apps.dataplane.errors import NotFound
 
@@ -127,6 +129,7 @@ def changes(request: Request) -> Response:
 
 @idempotent
 def _propose(request: Request) -> Response:
+    selectors.require_proposing(actor(request))
     given = read(request, ProposeSerializer)
     slug = given.pop("team")
     made = services.propose(actor=actor(request), team_id=_team(request, slug), **given)
@@ -149,7 +152,7 @@ def change(request: Request, number: int) -> Response:
     return _detail(request, number)
 
 
-def _act(service: str, shape: type[serializers.Serializer[Any]], text: str) -> Any:
+def _act(service: str, find: Callable[[Actor, int], Any], shape: type[serializers.Serializer[Any]], text: str) -> Any:
     """A POST that does one thing with a change and answers with the change."""
 
     @extend_schema(
@@ -163,8 +166,8 @@ def _act(service: str, shape: type[serializers.Serializer[Any]], text: str) -> A
     @api_view(["POST"])
     @idempotent
     def handler(request: Request, number: int) -> Response:
+        found = find(actor(request), number)
         given = read(request, shape)
-        found = selectors.numbered(actor(request), number)
         made = getattr(services, service)(actor=actor(request), change_id=found.id, **given)
         return _detail(request, made.number if service == "roll_back" else number)
 
@@ -175,13 +178,32 @@ class NothingSerializer(serializers.Serializer[Any]):
     pass
 
 
-edit = _act("edit", EditSerializer, "Replace the proposal; earlier decisions no longer count.")
-approve = _act("approve", DecisionSerializer, "Approve exactly what `seen` identifies. Takes a person, not a token.")
-reject = _act("reject", DecisionSerializer, "End the change; the comment is required. Takes a person, not a token.")
-request_changes = _act("request_changes", DecisionSerializer, "Ask for something else; the comment is required.")
-comment = _act("comment", CommentSerializer, "Say something.")
-withdraw = _act("withdraw", NothingSerializer, "Take back your own change.")
-roll_back = _act("roll_back", ReasonSerializer, "Propose what was active before; answers with the new change.")
+edit = _act(
+    "edit", selectors.to_propose_anew, EditSerializer, "Replace the proposal; earlier decisions no longer count."
+)
+approve = _act(
+    "approve",
+    selectors.to_review,
+    DecisionSerializer,
+    "Approve exactly what `seen` identifies. Takes a person, not a token.",
+)
+reject = _act(
+    "reject",
+    selectors.to_review,
+    DecisionSerializer,
+    "End the change; the comment is required. Takes a person, not a token.",
+)
+request_changes = _act(
+    "request_changes", selectors.to_review, DecisionSerializer, "Ask for something else; the comment is required."
+)
+comment = _act("comment", selectors.to_discuss, CommentSerializer, "Say something.")
+withdraw = _act("withdraw", selectors.numbered, NothingSerializer, "Take back your own change.")
+roll_back = _act(
+    "roll_back",
+    selectors.to_propose_anew,
+    ReasonSerializer,
+    "Propose what was active before; answers with the new change.",
+)
 
 
 def _detail(request: Request, number: int, *, status: int = 200) -> Response:

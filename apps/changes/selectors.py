@@ -176,6 +176,35 @@ def numbered(actor: Actor, number: int) -> Change:
     return _one(visible(actor).filter(number=number))
 
 
+def to_review(actor: Actor, number: int) -> Change:
+    """The change, for whoever holds the role that decides it. Raises NotFound, Denied."""
+    found = numbered(actor, number)
+    access.require(actor, "change.review", found.team_id)
+    return found
+
+
+def to_discuss(actor: Actor, number: int) -> Change:
+    """The change, for whoever may comment on it. Raises NotFound, Denied."""
+    found = numbered(actor, number)
+    if actor.id not in people.makers(found):
+        access.require(actor, "change.comment", found.team_id)
+    return found
+
+
+def to_propose_anew(actor: Actor, number: int) -> Change:
+    """The change, for whoever may propose its kind: to edit it or to roll it back. Raises NotFound, Denied."""
+    found = numbered(actor, number)
+    access.require(actor, KINDS[found.kind].proposals.ACTION, found.team_id)
+    return found
+
+
+def require_proposing(actor: Actor) -> None:
+    """Raise Denied for whoever may propose nothing anywhere."""
+    actions = [kind.proposals.ACTION for kind in KINDS.values()]
+    if not any(access.allowed(actor, action) for action in actions):
+        access.require(actor, actions[0])
+
+
 def _one(rows: QuerySet[Change]) -> Change:
     found = rows.first()
     if found is None:

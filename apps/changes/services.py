@@ -144,6 +144,7 @@ def request_changes(*, actor: Actor, change_id: Id, comment: str, seen: str = ""
 
 def comment(*, actor: Actor, change_id: Id, text: str) -> Comment:
     """Say something about a change, at any time."""
+    _require_write_scope(actor)
     with transaction.atomic():
         change = _visible(actor, change_id)
         if actor.id not in people.makers(change):
@@ -157,6 +158,7 @@ def comment(*, actor: Actor, change_id: Id, text: str) -> Comment:
 
 def withdraw(*, actor: Actor, change_id: Id) -> Change:
     """Take back one's own change, as long as it is not applied."""
+    _require_write_scope(actor)
     with transaction.atomic():
         change = _locked(actor, change_id)
         author = Participant.objects.get(change=change, part=Participant.AUTHOR)
@@ -171,6 +173,7 @@ def withdraw(*, actor: Actor, change_id: Id) -> Change:
 def roll_back(*, actor: Actor, change_id: Id, reason: str = "") -> Change:
     """Propose, as a change of its own, what was active before an applied one."""
     change = _visible(actor, change_id)
+    access.require(actor, kind_named(change.kind).proposals.ACTION, change.team_id)
     _require_state(change, Change.APPLIED)
     before = change.exhibits.get("proposal_before")
     if before is None:
@@ -291,6 +294,12 @@ def _person(actor: Actor) -> UUID:
         return UUID(actor.id)
     except ValueError as error:
         raise Denied(_("Only people propose, edit and discuss changes.")) from error
+
+
+def _require_write_scope(actor: Actor) -> None:
+    """Where authorship suffices and no role is asked for, a token must still be one that may write."""
+    if actor.scopes is not None and access.WRITE not in actor.scopes:
+        raise Denied(_("This token may only read."), remedy=_("Use a token with the scope write."))
 
 
 def _visible(actor: Actor, change_id: Id) -> Change:

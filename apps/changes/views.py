@@ -57,7 +57,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
 @require_POST
 def decide(request: PageRequest, number: int) -> HttpResponse:
     """Approve, ask for something else, or reject."""
-    found = selectors.numbered(request.actor, number)
+    found = selectors.to_review(request.actor, number)
     form = Decide(request.POST)
     if not form.is_valid():
         return _show(request, number, decision=form)
@@ -92,7 +92,7 @@ def _outcome(verdict: str, state: str) -> str:
 @require_POST
 def comment(request: PageRequest, number: int) -> HttpResponse:
     """Say something about a change."""
-    found = selectors.numbered(request.actor, number)
+    found = selectors.to_discuss(request.actor, number)
     form = Say(request.POST)
     if not form.is_valid():
         return _show(request, number, say=form)
@@ -103,6 +103,7 @@ def comment(request: PageRequest, number: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, number: int) -> HttpResponse:
     """Replace the proposal; who does can no longer review it."""
+    selectors.to_propose_anew(request.actor, number)
     detail = selectors.change(request.actor, number)
     pretty = json.dumps(detail.proposal, indent=2, ensure_ascii=False)
     form = Edit(request.POST or None, initial={"proposal": pretty, "reason": detail.reason})

@@ -79,6 +79,23 @@ def test_a_token_cannot_approve(crm: Crm) -> None:
         services.approve(actor=token, change_id=change.id)
 
 
+def test_a_token_that_may_only_read_does_nothing_in_its_owners_name(crm: Crm) -> None:
+    change = crm.propose()
+    alice = crm.world.actor("alice")
+    token = type(alice)(id=alice.id, name=alice.name, kind="token", teams=alice.teams, scopes=frozenset({"read"}))
+    with as_role("web"):
+        for act in (
+            lambda: services.withdraw(actor=token, change_id=change.id),
+            lambda: services.comment(actor=token, change_id=change.id, text="Hello."),
+            lambda: services.edit(actor=token, change_id=change.id, proposal=crm.proposal(email=["pii.name"])),
+        ):
+            with pytest.raises(Denied):
+                act()
+    change.refresh_from_db()
+    assert change.state == "OPEN"
+    assert actions() == ["change.proposed"]
+
+
 def test_a_service_account_cannot_approve(crm: Crm) -> None:
     bob = crm.world.users["bob"]
     bob.is_service = True
