@@ -122,7 +122,7 @@ def new_database(postgres: Server) -> Iterator[Callable[..., str]]:
 
 def binaries() -> Path:
     """PostgreSQL's programs as the product finds them, where the account of the server can run them."""
-    return launcher._runnable(launcher._binaries(), accounts.for_services())
+    return launcher.programs(accounts.for_services())
 
 
 def _stepping_down() -> dict[str, Any]:

@@ -99,7 +99,7 @@ def prepare(data: DataDirectory, *, password: str, say: Callable[[str], None]) -
     with explained(data.pg):
         accounts.give(account, data.pg)
         home = _home(data, account, say)
-        binaries = _runnable(_binaries(), account)
+        binaries = programs(account)
         version = _version(binaries)
         directory = home / version.split(".")[0]
         _refuse_other_major(home, directory, version)
@@ -107,6 +107,11 @@ def prepare(data: DataDirectory, *, password: str, say: Callable[[str], None]) -
             say(f"making a PostgreSQL {version} cluster in {directory}")
             _initdb(binaries, directory, account, password)
         return Server(binaries, version, directory, ports.kept(data.run / "postgres.port", say), account, password)
+
+
+def programs(account: Account | None) -> Path:
+    """The directory of PostgreSQL's programs, which the account can run. Raises CannotStart when there are none."""
+    return _runnable(_binaries(), account)
 
 
 def clusters(data: DataDirectory) -> tuple[Path, ...]:
