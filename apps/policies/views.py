@@ -159,7 +159,7 @@ def why(request: PageRequest, column_id: UUID, zone: str) -> HttpResponse:
     answer = selectors.why(request.actor, column_id, zone)
     context = {
         "column": column,
-        "zone": zone,
+        "destination": zone,
         "answer": answer,
         "others": selectors.answers(sources.fact(column), selectors.active(column.dataset.connection.team_id)),
         "history": sources.classification_history(column),

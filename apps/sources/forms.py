@@ -151,7 +151,7 @@ class ReasonForm(forms.Form):
 
 def tag_choices() -> list[tuple[str, str]]:
     """The tags to choose from, with what they mean."""
-    return [(NONE, _("none: not sensitive")), *((tag, tag) for tag in KNOWN_TAGS)]
+    return [(NONE, NONE), *((tag, tag) for tag in KNOWN_TAGS)]
 
 
 def chosen(posted: Mapping[str, str], accepted: Sequence[str], cards: Iterable[ColumnCard]) -> list[dict[str, Any]]:
