@@ -22,7 +22,7 @@ from django.test import RequestFactory, override_settings
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from apps.core.templatetags import _diff, _drawings, _formats, _states
+from apps.core.templatetags import _diff, _drawings, _states, formats
 from apps.core.templatetags.styleguide import ExampleForm
 from apps.core.templatetags.ui import ICONS
 
@@ -54,24 +54,24 @@ class TestNumbersAndMoments:
         [(0, "0"), (9_999, "9,999"), (52_310, "52.3 k"), (418_020, "418 k"), (1_204_118, "1.2 M"), (None, "—")],
     )
     def test_large_numbers_are_shortened(self, value: int | None, shown: str) -> None:
-        assert _formats.compact(value) == shown
+        assert formats.compact(value) == shown
 
     def test_exact_numbers_keep_every_digit(self) -> None:
-        assert [_formats.number(n) for n in (1_204_118, Decimal("1234.50"), None)] == ["1,204,118", "1,234.50", "—"]
+        assert [formats.number(n) for n in (1_204_118, Decimal("1234.50"), None)] == ["1,204,118", "1,234.50", "—"]
 
     def test_sizes_are_powers_of_1024(self) -> None:
-        assert [_formats.file_size(n) for n in (0, 1023, 1024, 14_890_000)] == ["0 B", "1023 B", "1.0 KiB", "14.2 MiB"]
+        assert [formats.file_size(n) for n in (0, 1023, 1024, 14_890_000)] == ["0 B", "1023 B", "1.0 KiB", "14.2 MiB"]
 
     @pytest.mark.parametrize(("ratio", "shown"), [(1, "100%"), (0.984, "98.4%"), (0.99999, "99.9%"), (0, "0%")])
     def test_nearly_all_is_not_all(self, ratio: float, shown: str) -> None:
-        assert _formats.percent(ratio) == shown
+        assert formats.percent(ratio) == shown
 
     @pytest.mark.parametrize(
         ("value", "shown"),
         [(0.42, "0.4 s"), (38, "00:38"), (192, "03:12"), (timedelta(minutes=64), "1 h 04 min"), (183_600, "2 d 3 h")],
     )
     def test_durations_read_as_a_clock_below_an_hour(self, value: float | timedelta, shown: str) -> None:
-        assert _formats.duration(value) == shown
+        assert formats.duration(value) == shown
 
     @pytest.mark.parametrize(
         ("ahead", "shown"),
@@ -84,7 +84,7 @@ class TestNumbersAndMoments:
         ],
     )
     def test_how_long_ago_is_said_in_one_unit(self, ahead: int, shown: str) -> None:
-        assert _formats.relative(MOMENT + timedelta(seconds=ahead), now=MOMENT) == shown
+        assert formats.relative(MOMENT + timedelta(seconds=ahead), now=MOMENT) == shown
 
     def test_a_moment_is_shown_in_the_readers_zone_with_utc_in_its_title(self) -> None:
         with timezone.override("Europe/Berlin"):

@@ -20,16 +20,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from . import _diff, _drawings, _formats, _states
+from . import _diff, _drawings, _states, formats
 
 register = template.Library()
 Context = template.Context
 
-register.filter("number", _formats.number)
-register.filter("compact", _formats.compact)
-register.filter("bytes", _formats.file_size)
-register.filter("percent", _formats.percent)
-register.filter("duration", _formats.duration)
+register.filter("number", formats.number)
+register.filter("compact", formats.compact)
+register.filter("bytes", formats.file_size)
+register.filter("percent", formats.percent)
+register.filter("duration", formats.duration)
 
 ICONS = Path(__file__).resolve().parents[3] / "static" / "icons"
 CHIP_ICONS = {"ok": "check", "fail": "x", "run": "player-play", "warn": "alert-triangle", "mute": "circle"}
@@ -78,7 +78,7 @@ def badge(count: int | None, label: str = "", kind: str = "warn") -> dict[str, A
 def time(value: datetime | date | None, style: str = "full") -> SafeString | str:
     """A <time> in the active zone; the title says it in UTC."""
     if value is None:
-        return _formats.NOTHING
+        return formats.NOTHING
     if not isinstance(value, datetime):
         return format_html('<time datetime="{0}">{0}</time>', value.isoformat())
     utc = timezone.localtime(value, timezone.get_fixed_timezone(0)) if timezone.is_aware(value) else value
@@ -86,7 +86,7 @@ def time(value: datetime | date | None, style: str = "full") -> SafeString | str
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(),
         utc.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        _formats.moment(value, style),
+        formats.moment(value, style),
     )
 
 
