@@ -139,6 +139,11 @@ class ChangeDetail:
     applied_at: datetime | None
 
     @property
+    def stale(self) -> bool:
+        """Whether the applier would refuse it as things stand."""
+        return any(check.state == "failed" for check in self.checks)
+
+    @property
     def name(self) -> str:
         """What the texts are about, such as `policy/contacts-pii`."""
         return "/".join(filter(None, (self.row.kind, str(self.proposal.get("slug", "")))))
