@@ -25,7 +25,7 @@ from kombu.exceptions import OperationalError
 from apps.dataplane.errors import Fenced, LockgateError, Unreachable
 
 from .jobkinds import JobKind
-from .logs import job_id
+from .logs import job_id, run_id
 from .models import Job
 
 log = logging.getLogger("lockgate.jobs")
@@ -105,9 +105,14 @@ def nudge(job: str, queue: str) -> None:
         log.warning("the broker did not take a nudge for job %s; the sweeper will try again", job)
 
 
-def claim(job: str, *, owner: str) -> Lease | None:
-    """Compare-and-set a waiting job to ours; None when it is not waiting (done, taken, forged or not due)."""
+def claim(job: str, *, owner: str, queue: str = "") -> Lease | None:
+    """Compare-and-set a waiting job to ours; None when it is not waiting (done, taken, forged or not due).
+
+    With `queue` it must be one of that queue's: a message that was put into another one by hand starts nothing there.
+    """
     due = Q(state=Job.QUEUED, run_after__lte=Now(), attempts__lt=F("max_attempts"))
+    if queue:
+        due &= Q(queue=queue)
     taken = Job.objects.filter(due, id=job).update(
         state=Job.CLAIMED,
         owner=owner,
@@ -147,12 +152,13 @@ def bury(job: Job) -> None:
         import_string(path)(job.subject, job.outcome or "The worker stopped without a word.")
 
 
-def work(job: str, *, owner: str | None = None) -> None:
+def work(job: str, *, owner: str | None = None, queue: str = "") -> None:
     """Claim one job and carry it out. Every way out leaves the row in a state from which somebody goes on."""
-    lease = claim(job, owner=owner or f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}")
+    lease = claim(job, owner=owner or f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}", queue=queue)
     if lease is None:
         return
-    mark = job_id.set(lease.job_id)
+    about = lease.subject_id if lease.subject.startswith("run/") else ""
+    marks = job_id.set(lease.job_id), run_id.set(about)
     try:
         with renewing(lease):
             import_string(kinds()[lease.kind].path)(lease)
@@ -168,7 +174,8 @@ def work(job: str, *, owner: str | None = None) -> None:
         log.exception("job %s (%s) failed unexpectedly", lease.job_id, lease.kind)
         _give_back(lease, f"Unexpected {type(error).__name__}; the worker's log has the place.")
     finally:
-        job_id.reset(mark)
+        job_id.reset(marks[0])
+        run_id.reset(marks[1])
 
 
 def _close(lease: Lease, state: str, outcome: str) -> None:

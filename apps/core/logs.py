@@ -1,4 +1,4 @@
-"""Log lines as JSON, with the request's or job's id, and without anything that looks like a credential."""
+"""Log lines as JSON, with the ids of request, run and job, and without anything that looks like a credential."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+run_id: ContextVar[str] = ContextVar("run_id", default="")
 job_id: ContextVar[str] = ContextVar("job_id", default="")
 
 _CREDENTIAL = re.compile(
@@ -32,6 +33,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": redact(record.getMessage()),
             "request": request_id.get(),
+            "run": run_id.get(),
             "job": job_id.get(),
         }
         if record.exc_info and record.exc_info[0]:

@@ -44,6 +44,11 @@ def parts_root() -> Path:
     return Path(settings.LOCKGATE.data) / "parts"
 
 
+def quarantine_root() -> Path:
+    """Where encrypted quarantined rows are kept."""
+    return Path(settings.LOCKGATE.data) / "quarantine"
+
+
 def inspect(lease: Lease) -> None:
     """Look at the destination tables with the write credential and keep what was seen."""
     run = _take_up(lease)
@@ -74,7 +79,7 @@ def extract(lease: Lease) -> None:
         plan = _plan(run, reader, fence)
         expected = sum(stream.estimated_rows for stream in plan.streams)
         steps.begin(run.id, *steps.TOGETHER, attempt=lease.attempt, expected=expected)
-        stage = Stage(parts_root(), str(run.id), fence, plan, _signer())
+        stage = Stage(parts_root(), quarantine_root(), str(run.id), fence, plan, _signer())
         report = Extraction(plan, reader, stage, RunKeys(), now().date(), Teller(run, lease)).run()
     with transaction.atomic():
         _keep_extracted(run, plan, report, stage)
@@ -249,14 +254,14 @@ def _begin_publishing(run: Run, lease: Lease) -> None:
 def _staged(run: Run) -> Staged:
     if not run.plan:
         raise PublishRefused(f"Run {run.number} has no plan. Nothing was written.", remedy="Start the run again.")
-    rows = Part.objects.filter(run=run, fence=run.fence).values("path", "header", "signature")
+    parts = Part.objects.filter(run=run, fence=run.fence).exclude(kind="quarantine")
     return Staged(
         root=parts_root(),
         run=str(run.id),
         fence=run.fence,
         plan=plan_from_json(run.plan),
         verify_key=public_keys.public("extract", "parts").public,
-        parts=staged_parts(list(rows)),
+        parts=staged_parts(list(parts.values("path", "header", "signature"))),
     )
 
 

@@ -15,9 +15,13 @@ from apps.dataplane.plan import RunPlan, StreamPlan
 
 @dataclass
 class Stage:
-    """Where the parts of one attempt go. `sign` is the worker's Ed25519 signature."""
+    """Where the parts of one attempt go. `sign` is the worker's Ed25519 signature.
+
+    Quarantined rows outlive the run and so have a root of their own.
+    """
 
     root: Path
+    quarantine: Path
     run: str
     fence: int
     plan: RunPlan
@@ -30,7 +34,7 @@ class Stage:
         self._ordinals[stream.name, kind] += 1
         written = stream.written if kind == "rows" else ()
         part = write_part(
-            self.root,
+            self.quarantine if kind == "quarantine" else self.root,
             run=self.run,
             plan_hash=self.plan.hash,
             fence=self.fence,

@@ -16,7 +16,7 @@ from apps.dataplane.plan import RunPlan
 
 @dataclass(frozen=True)
 class Staged:
-    """The parts of one attempt as the control database lists them: neither one more nor one less is accepted."""
+    """The parts of one attempt, quarantine apart, as the control database lists them: no more, no less."""
 
     root: Path
     run: str

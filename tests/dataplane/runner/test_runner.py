@@ -153,7 +153,7 @@ class Play:
     def extract(self, *, run="run-1", fence=1):
         with Reader(*self.settings(self.source)) as reader:
             plan = self.plan(reader)
-            stage = Stage(self.root, run, fence, plan, lambda message: signing.sign(self.private, message))
+            stage = Stage(self.root, self.root, run, fence, plan, lambda message: signing.sign(self.private, message))
             report = Extraction(plan, reader, stage, Keys(), DAY, silent).run()
         return Staged(self.root, run, fence, plan, self.public, tuple(stage.parts)), report
 
@@ -313,7 +313,7 @@ def _staged_raw(play, staged):
     _, table = open_part(play.root, part.path, verify_key=play.public, run="run-1", plan_hash=staged.plan.hash, fence=1)
     index = table.schema.get_field_index("email")
     raw = table.set_column(index, "email", [["ada@example.com"] * table.num_rows])
-    stage = Stage(play.root, "run-1", 7, staged.plan, lambda message: signing.sign(play.private, message))
+    stage = Stage(play.root, play.root, "run-1", 7, staged.plan, lambda message: signing.sign(play.private, message))
     for stream in staged.plan.streams:
         stage.write(stream, "rows", raw if stream.name == "people" else _table(play, staged, stream.name))
     for name in ("people", "orders"):
