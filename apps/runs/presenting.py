@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from apps.accounts import selectors as accounts
 from apps.core import access
 from apps.core.actor import Actor
-from apps.core.templatetags._formats import duration
+from apps.core.templatetags.formats import duration
 from apps.dataplane import treatments
 from apps.dataplane.plan import ColumnPlan, RunPlan
 from apps.pipelines.presenting import remedy
