@@ -67,7 +67,7 @@ def pipeline(request: PageRequest, team: str, slug: str) -> HttpResponse:
         "streams": presenting.cards(definition, planned, source_id=found.source_id, edit_url=edit_url),
         "schedule": presenting.schedule(definition.schedule, after=now()),
         "way": presenting.way(definition, found.source.name, found.destination.name),
-        "zone": sources.endpoint(found.destination_id).zone,
+        "destination_zone": sources.endpoint(found.destination_id).zone,
         "runs": last,
         "under_way": bool(last) and not last[0].ended,
         "versions": _with_changes(request, versions),

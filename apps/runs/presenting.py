@@ -196,7 +196,9 @@ def buttons(actor: Actor, run: Run, steps: Sequence[Step]) -> Allowed:
 
 def step_lines(run: Run, steps: Sequence[Step], at: datetime) -> list[StepLine]:
     return [
-        StepLine(str(STEPS.get(step.name, step.name)), _step_state(run, step), step.detail, _note(step, at))
+        StepLine(
+            str(STEPS.get(step.name, step.name)), _step_state(run, step), step.detail, _note(step, run.ended_at or at)
+        )
         for step in steps
     ]
 
@@ -275,7 +277,9 @@ def equation(run: Run) -> tuple[Term, ...]:
 def streams(run: Run, plan: RunPlan | None) -> list[dict[str, Any]]:
     """The counts of each stream, with where it came from and went to."""
     ways = {stream.name: stream for stream in plan.streams} if plan else {}
-    return [{"name": name, "way": ways.get(name), **counts} for name, counts in run.counts.items()]
+    # The database keeps no order of the names: the plan does.
+    order = [name for name in ways if name in run.counts] or sorted(run.counts)
+    return [{"name": name, "way": ways.get(name), **run.counts[name]} for name in order]
 
 
 def plan_columns(plan: RunPlan) -> list[dict[str, Any]]:

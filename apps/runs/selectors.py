@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -19,13 +19,11 @@ from apps.dataplane.crypto import signing
 from apps.dataplane.errors import Locked, NotFound
 from apps.dataplane.plan import RunPlan, plan_from_json
 from apps.keys import selectors as keys
+from apps.pipelines import selectors as pipelines
 
 from .models import LogLine, Manifest, Part, Quarantine, Run, Step
 
 LARGEST = 2**63 - 1
-
-if TYPE_CHECKING:
-    from apps.pipelines.models import Pipeline
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,8 @@ def of_pipeline(actor: Actor, pipeline_id: Id, limit: int = 10) -> list[Run]:
 def newest(actor: Actor, pipeline_ids: Iterable[Id]) -> dict[UUID, Run]:
     """The last run of each of these pipelines, by the pipeline's id; one query however many runs there are."""
     last = Run.objects.filter(pipeline=OuterRef("pk")).order_by("-number").values("id")[:1]
-    of_each = Pipeline.objects.filter(id__in=list(pipeline_ids)).values(last=Subquery(last))
+    seen = pipelines.pipelines(actor).order_by().filter(id__in=list(pipeline_ids))
+    of_each = seen.values(last=Subquery(last)).values("last")
     return {row.pipeline_id: row for row in runs(actor).filter(id__in=of_each)}
 
 
