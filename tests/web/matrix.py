@@ -113,6 +113,78 @@ policies-api:version          GET    in        --       ok     ok       ok      
 policies-api:validate         POST   in        no       no     no       ok      no       no      no
 policies-api:why              GET    in        --       ok     ok       ok      ok       ok      --
 
+pipelines:check               POST   in        no        no     ok       no      no       no      no
+pipelines:edit                GET    in        --        no     ok       no      no       no      --
+pipelines:edit                POST   in        --        no     ok       no      no       no      --
+pipelines:new                 GET    in        no        no     ok       no      no       no      no
+pipelines:new                 POST   in        no        no     ok       no      no       no      no
+pipelines:pause               POST   in        --        no     ok       ok      no       no      --
+pipelines:pipeline            GET    in        --        ok     ok       ok      ok       ok      --
+pipelines:pipelines           GET    in        ok        ok     ok       ok      ok       ok      ok
+pipelines:resume              POST   in        --        no     ok       ok      no       no      --
+pipelines:start               POST   in        --        no     ok       no      no       no      --
+pipelines:version             GET    in        --        ok     ok       ok      ok       ok      --
+pipelines-api:pause           POST   in        --        no     ok       ok      no       no      --
+pipelines-api:pipeline        GET    in        --        ok     ok       ok      ok       ok      --
+pipelines-api:pipelines       GET    in        ok        ok     ok       ok      ok       ok      ok
+pipelines-api:plan            GET    in        --        ok     ok       ok      ok       ok      --
+pipelines-api:resume          POST   in        --        no     ok       ok      no       no      --
+pipelines-api:start           POST   in        --        no     ok       no      no       no      --
+
+runs:again                    POST   in        --        no     ok       no      no       no      --
+runs:cancel                   POST   in        --        no     ok       ok      no       no      --
+runs:checks                   GET    in        --        ok     ok       ok      ok       ok      --
+runs:events                   GET    in        --        ok     ok       ok      ok       ok      --
+runs:log                      GET    in        --        ok     ok       ok      ok       ok      --
+runs:log_file                 GET    in        --        ok     ok       ok      ok       ok      --
+runs:manifest                 GET    in        --        ok     ok       ok      ok       ok      --
+runs:manifest_file            GET    in        --        ok     ok       ok      ok       ok      --
+runs:plan                     GET    in        --        ok     ok       ok      ok       ok      --
+runs:quarantine               GET    in        --        ok     ok       ok      ok       ok      --
+runs:run                      GET    in        --        ok     ok       ok      ok       ok      --
+runs:runs                     GET    in        ok        ok     ok       ok      ok       ok      ok
+runs-api:cancel               POST   in        --        no     ok       ok      no       no      --
+runs-api:checks               GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:log                  GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:manifest             GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:plan                 GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:run                  GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:runs                 GET    in        ok        ok     ok       ok      ok       ok      ok
+runs-api:runs                 POST   in        --        no     ok       no      no       no      --
+
+changes:change                GET    in        --        ok     ok       ok      ok       ok      --
+changes:changes               GET    in        no        ok     ok       ok      ok       ok      ok
+changes:comment               POST   in        --        no     ok       ok      ok       no      --
+changes:decide                POST   in        --        no     no       no      ok       no      --
+changes:edit                  GET    in        --        no     no       ok      no       no      --
+changes:edit                  POST   in        --        no     no       ok      no       no      --
+changes:roll_back             POST   in        --        no     no       ok      no       no      --
+changes:withdraw              POST   in        --        no     no       no      no       no      --
+changes-api:approve           POST   in        --        no     no       no      ok       no      --
+changes-api:change            GET    in        --        ok     ok       ok      ok       ok      --
+changes-api:changes           GET    in        no        ok     ok       ok      ok       ok      ok
+changes-api:changes           POST   in        no        no     ok       ok      no       no      ok
+changes-api:comment           POST   in        --        no     ok       ok      ok       no      --
+changes-api:edit              POST   in        --        no     no       ok      no       no      --
+changes-api:reject            POST   in        --        no     no       no      ok       no      --
+changes-api:request_changes   POST   in        --        no     no       no      ok       no      --
+changes-api:roll_back         POST   in        --        no     no       ok      no       no      --
+changes-api:withdraw          POST   in        --        no     no       no      no       no      --
+
+incidents:acknowledge         POST   in        --        no     ok       ok      ok       no      --
+incidents:incident            GET    in        --        ok     ok       ok      ok       ok      --
+incidents:incidents           GET    in        ok        ok     ok       ok      ok       ok      ok
+incidents:resolve             POST   in        --        no     ok       ok      ok       no      --
+incidents-api:acknowledge     POST   in        --        no     ok       ok      ok       no      --
+incidents-api:incident        GET    in        --        ok     ok       ok      ok       ok      --
+incidents-api:incidents       GET    in        ok        ok     ok       ok      ok       ok      ok
+incidents-api:resolve         POST   in        --        no     ok       ok      ok       no      --
+
+audit:events                  GET    in        no        no     no       no      no       ok      no
+audit:verify                  POST   in        no        no     no       no      no       ok      no
+audit-api:events              GET    in        no        no     no       no      no       ok      no
+audit-api:verify              POST   in        no        no     no       no      no       ok      no
+
 api-schema                    GET    in        ok       ok     ok       ok      ok       ok      ok
 api-docs                      GET    in        ok       ok     ok       ok      ok       ok      ok
 """
@@ -165,7 +237,12 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
 }
 
 # What is posted, by view; nothing for the others.
-BODIES: dict[str, dict[str, Any]] = {}
+BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
+    "pipelines:check": lambda world: {"team": "crm"},
+    "incidents:resolve": lambda world: {"resolution": "Mended."},
+    "incidents-api:resolve": lambda world: {"resolution": "Mended."},
+    "runs-api:runs": lambda world: {"pipeline": str(Shop.opened(world).another("monthly").id)},
+}
 
 
 def _role_of_erin(world: World) -> object:
