@@ -22,6 +22,7 @@ from .connections import use
 log = logging.getLogger("lockgate.control")
 WAIT_FOR_DATABASE = 1.0
 TOO_OLD = 30.0
+EVERYTHING_EVERY = 3600.0
 
 
 def scheduler() -> tuple[Callable[[], object], ...]:
@@ -47,12 +48,12 @@ def applier() -> tuple[Callable[[], object], ...]:
 
 
 class Notary:
-    """Numbers and chains events, and signs manifests. Its first look goes through the whole log."""
+    """Numbers and chains events, and signs manifests. Its first look, and one an hour, goes through the whole log."""
 
     def __init__(self) -> None:
         self.opened = False
         self.said = ""
-        self.looked_everywhere = False
+        self.looks_everywhere_at = 0.0
 
     def tasks(self) -> tuple[Callable[[], object], ...]:
         return (self.unlock, self.sequence, self.sign)
@@ -73,8 +74,10 @@ class Notary:
         return bool(self.said)
 
     def sequence(self) -> bool:
-        found = audit.sequence(everything=not self.looked_everywhere)
-        self.looked_everywhere = self.looked_everywhere or found == 0
+        everything = time.monotonic() >= self.looks_everywhere_at
+        found = audit.sequence(everything=everything)
+        if everything and found < audit.BATCH:
+            self.looks_everywhere_at = time.monotonic() + EVERYTHING_EVERY
         return found == audit.BATCH
 
     def sign(self) -> object:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apps.core import access
 from apps.core.actor import Actor
+from apps.core.clock import now
 from apps.core.paging import Page, page
 
 from .models import Event, Sequenced
@@ -118,9 +119,10 @@ def made_at(at: datetime) -> UUID:
     return UUID(int=max(int(at.timestamp() * 1000), 0) << 80)
 
 
-def made_before(identity: UUID, margin: timedelta) -> UUID:
-    """The smallest id that can have been made up to `margin` before this one."""
-    return UUID(int=max((identity.int >> 80) - int(margin.total_seconds() * 1000), 0) << 80)
+def recently(newest: UUID, margin: timedelta) -> UUID:
+    """The smallest id that can have been made up to `margin` before this one, or before now if its clock was ahead."""
+    milliseconds = min(newest.int >> 80, int(now().timestamp() * 1000)) - int(margin.total_seconds() * 1000)
+    return UUID(int=max(milliseconds, 0) << 80)
 
 
 def _shown(event: Event) -> Shown:
@@ -150,11 +152,11 @@ def _plain(value: Any) -> str:
 
 
 def head() -> Head:
-    """The notary's last number and how many events wait; counted from one day before the last one on."""
+    """The notary's last number and how many events wait; counted from an hour before the last one on."""
     last = Sequenced.objects.order_by("-number").first()
     waiting = Event.objects.filter(sequenced__isnull=True)
     if last:
-        waiting = waiting.filter(id__gt=made_before(last.event_id, timedelta(days=1)))
+        waiting = waiting.filter(id__gt=recently(last.event_id, timedelta(hours=1)))
     return Head(last.number if last else 0, waiting.count(), last.sequenced_at if last else None)
 
 

@@ -27,7 +27,7 @@ FORMAT = 1
 AUDIT_BARRIER = 0x4C4F434B_01  # "LOCK" 1: shared by whoever appends, exclusive for the notary's moment of quiet
 AUDIT_NOTARY = 0x4C4F434B_02  # one notary at a time
 BARRIER_PATIENCE = "500ms"
-LATECOMERS = timedelta(days=1)
+LATECOMERS = timedelta(minutes=5)
 BATCH = 5_000
 PLAIN_READING = timedelta(hours=1)
 
@@ -89,7 +89,8 @@ def _rfc3339(at: datetime) -> str:
 def sequence(limit: int = BATCH, *, everything: bool = False) -> int:
     """Number and chain the events that wait, oldest id first; the notary alone may. Returns how many.
 
-    An event whose clock lagged is looked for one day back, or in the whole log with `everything` (slow: at the start).
+    What was committed later than its id says, by a long transaction or a clock that lagged, is looked for some minutes
+    back; with `everything` in the whole log, which is slow.
     """
     try:
         with transaction.atomic():
@@ -112,11 +113,13 @@ def _alone() -> bool:
 
 
 def _waiting(last: Sequenced | None, limit: int, everything: bool) -> Sequence[tuple[UUID, bytes]]:
-    events = Event.objects.filter(sequenced__isnull=True)
-    if last and not everything:
-        events = events.filter(id__gt=selectors.made_before(last.event_id, LATECOMERS))
+    events = Event.objects.filter(sequenced__isnull=True).order_by("id").values_list("id", "body")
+    if everything:
+        return [(key, bytes(body)) for key, body in events[:limit]]
+    if last:
+        events = events.filter(id__gt=selectors.recently(last.event_id, LATECOMERS))
     with _barrier():
-        return [(key, bytes(body)) for key, body in events.order_by("id").values_list("id", "body")[:limit]]
+        return [(key, bytes(body)) for key, body in events[:limit]]
 
 
 @contextmanager

@@ -26,6 +26,8 @@ ONE_APPLIER = 0x4C4F434B_03
 
 def apply_next() -> Change | None:
     """Apply the oldest approved change, or refuse it with the sentence that says what moved; None when none waits."""
+    if not Change.objects.filter(state=Change.APPROVED).exists():
+        return None
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Two appliers could each derive a plan that the other is about to change.

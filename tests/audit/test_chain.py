@@ -57,15 +57,25 @@ def test_batches_leave_no_gap(world: World) -> None:
 
 
 def test_an_event_whose_clock_lagged_is_not_lost(chained: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for hours in (1, 48):
-        lagged = UUID(int=uuid7().int - (hours * 3_600_000 << 80))
+    for minutes in (1, 60):
+        lagged = UUID(int=uuid7().int - (minutes * 60_000 << 80))
         monkeypatch.setattr(services, "uuid7", lambda lagged=lagged: lagged)
-        record(f"{hours} h late")
+        record(f"{minutes} min late")
     assert [services.sequence(), services.sequence()] == [1, 0]
     assert services.verify().pending == 1
     assert services.sequence(everything=True) == 1
     late = Sequenced.objects.filter(number__gt=3).order_by("number").values_list("event__detail__summary", flat=True)
-    assert list(late) == ["1 h late", "48 h late"]
+    assert list(late) == ["1 min late", "60 min late"]
+
+
+def test_a_clock_that_was_ahead_does_not_hide_what_comes_after(chained: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tomorrow = UUID(int=uuid7().int + (86_400_000 << 80))
+    with monkeypatch.context() as ahead:
+        ahead.setattr(services, "uuid7", lambda: tomorrow)
+        record("tomorrow")
+    assert services.sequence() == 1
+    record("today")
+    assert services.sequence() == 1
 
 
 def test_a_whole_log_verifies(chained: World) -> None:
@@ -162,12 +172,12 @@ def test_an_act_still_in_flight_is_neither_skipped_nor_lost(copy: Copy) -> None:
     thread = threading.Thread(target=slow)
     thread.start()
     appended.wait(10)
+    with copy.as_role("web"):
+        record("second")
     with copy.as_role("notary"):
         assert services.sequence() == 0
     go_on.set()
     thread.join()
-    with copy.as_role("web"):
-        record("second")
     with copy.as_role("notary"):
         assert services.sequence() == 2
         order = Sequenced.objects.order_by("number").values_list("event__detail__summary", flat=True)
