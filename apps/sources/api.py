@@ -199,7 +199,7 @@ def _propose(request: Request) -> Response:
                 "settings": dict(body["settings"]),
                 "zone": body["zone"],
                 "region": body["region"],
-                "credentials": services.credentials(settings=settings, entered=entered, held=held),
+                "credentials": services.credentials(team_id=team.id, settings=settings, entered=entered, held=held),
             },
         },
         reason=body["reason"],

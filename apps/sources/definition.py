@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from apps.core.ids import Id
 from apps.dataplane.canonical import canonical_bytes
 from apps.dataplane.classify import NONE, TAGS
 from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
@@ -107,23 +108,34 @@ def proposal(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def payload(settings: PostgresSettings, user: str, password: str) -> bytes:
-    """What is sealed: the password together with the address and user that it is for.
+def payload(settings: PostgresSettings, user: str, password: str, team_id: Id | None) -> bytes:
+    """What is sealed: the password together with the team, address and user that it is for.
 
-    A sealed password that somebody copies into a definition with another host is of no use there: the worker refuses.
+    Sealed bytes that somebody copies into another team's definition, or one with another host, are of no use there:
+    the worker refuses. Without a team they serve any.
     """
-    return canonical_bytes({"address": settings.address, "user": user, "password": password})
+    team = str(team_id) if team_id else ""
+    return canonical_bytes({"team": team, "address": settings.address, "user": user, "password": password})
 
 
-def opened(settings: PostgresSettings, credential: SealedCredential, secret: bytes) -> Credentials:
-    """The credentials in the unsealed bytes. Raises Locked when they were sealed for another address or user."""
-    document = json.loads(secret)
-    if (document["address"], document["user"]) != (settings.address, credential.user):
-        raise Locked(
-            f"The password was sealed for another address or user than {settings.address}, so it is not sent there.",
-            remedy="Enter the password again.",
-        )
-    return Credentials.from_json({"user": document["user"], "password": document["password"]})
+def opened(settings: PostgresSettings, credential: SealedCredential, secret: bytes, team_id: Id) -> Credentials:
+    """The credentials in the unsealed bytes. Raises Locked when they were sealed for another team, address or user."""
+    try:
+        document = json.loads(secret)
+        team, address, user, password = (document[key] for key in ("team", "address", "user", "password"))
+    except (ValueError, TypeError, KeyError):
+        raise _other(settings, "was not sealed by this product") from None
+    if team not in ("", str(team_id)):
+        raise _other(settings, "was sealed for another team")
+    if (address, user) != (settings.address, credential.user):
+        raise _other(settings, "was sealed for another address or user")
+    return Credentials.from_json({"user": user, "password": password})
+
+
+def _other(settings: PostgresSettings, why: str) -> Locked:
+    return Locked(
+        f"The password for {settings.address} {why}, so it is not sent there.", remedy="Enter the password again."
+    )
 
 
 def table_schema(document: Mapping[str, Any]) -> TableSchema:

@@ -114,7 +114,9 @@ class ConnectionForm(forms.Form):
                 },
                 "zone": data["zone"],
                 "region": data["region"],
-                "credentials": services.credentials(settings=settings, entered=entered, held=held),
+                "credentials": services.credentials(
+                    team_id=data["team"], settings=settings, entered=entered, held=held
+                ),
             },
         }
 

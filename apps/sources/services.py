@@ -39,10 +39,15 @@ class Entered:
     password: str = field(repr=False)
 
 
-def seal(*, purpose: Purpose, settings: PostgresSettings, user: str, password: str) -> dict[str, Any]:
-    """`{user, sealed, key}`: the password, sealed for this address to the worker class that serves the purpose."""
+def seal(
+    *, purpose: Purpose, settings: PostgresSettings, user: str, password: str, team_id: Id | None = None
+) -> dict[str, Any]:
+    """`{user, sealed, key}`: the password, sealed for this address to the worker class that serves the purpose.
+
+    With a team it opens in connections of that team alone, wherever somebody copies it.
+    """
     try:
-        secret = definition.payload(settings, user, password)
+        secret = definition.payload(settings, user, password, team_id)
     except UnicodeEncodeError:
         raise Invalid(_("The password holds a character that is none."), field=f"{purpose}_password") from None
     key = public_keys.public(HOLDERS[purpose], "credentials")
@@ -51,25 +56,29 @@ def seal(*, purpose: Purpose, settings: PostgresSettings, user: str, password: s
 
 
 def credentials(
-    *, settings: PostgresSettings, entered: Mapping[Purpose, Entered], held: ConnectionDefinition | None
+    *,
+    team_id: Id,
+    settings: PostgresSettings,
+    entered: Mapping[Purpose, Entered],
+    held: ConnectionDefinition | None,
 ) -> dict[str, dict[str, Any] | None]:
     """The credentials of a definition: newly sealed where a password was entered, else those that are held.
 
     No user: no credential for that purpose. Raises Invalid where a password must be entered again, for a sealed one
     serves only the address and user that it was sealed for.
     """
-    return {purpose: _credential(purpose, settings, one, held) for purpose, one in entered.items()}
+    return {purpose: _credential(team_id, purpose, settings, one, held) for purpose, one in entered.items()}
 
 
 def _credential(
-    purpose: Purpose, settings: PostgresSettings, entered: Entered, held: ConnectionDefinition | None
+    team_id: Id, purpose: Purpose, settings: PostgresSettings, entered: Entered, held: ConnectionDefinition | None
 ) -> dict[str, Any] | None:
     if not entered.user:
         if entered.password:
             raise Invalid(_("The password has no user."), field=f"{purpose}_user")
         return None
     if entered.password:
-        return seal(purpose=purpose, settings=settings, user=entered.user, password=entered.password)
+        return seal(purpose=purpose, settings=settings, user=entered.user, password=entered.password, team_id=team_id)
     before = held.credentials.get(purpose) if held else None
     if held is None or before is None:
         raise Invalid(_("Enter the password of this user."), field=f"{purpose}_password")
@@ -90,15 +99,16 @@ def open_settings(connection_id: Id, purpose: Purpose) -> tuple[PostgresSettings
     """
     row = Connection.objects.get(id=connection_id)
     says = selectors.active(row)
-    return says.settings, _open(says, purpose, row.name), row.active_version
+    return says.settings, _open(says, purpose, row.name, row.team_id), row.active_version
 
 
-def _open(says: ConnectionDefinition, purpose: Purpose, name: str) -> Credentials:
+def _open(says: ConnectionDefinition, purpose: Purpose, name: str, team_id: Id) -> Credentials:
     credential = says.credentials.get(purpose)
     if credential is None:
         raise _without_credential(name, purpose)
     key = keys.open_key("credentials", version=credential.key)
-    return definition.opened(says.settings, credential, _unsealed(key.secret, credential, purpose))
+    secret = _unsealed(key.secret, credential, purpose)
+    return definition.opened(says.settings, credential, secret, team_id)
 
 
 def _unsealed(private: bytes, credential: SealedCredential, purpose: Purpose) -> bytes:
@@ -176,7 +186,7 @@ def _steps(test: ConnectionTest) -> Iterator[dict[str, Any]]:
     purpose: Purpose = "write" if test.purpose == "write" else "read"
     says = definition.parse(test.proposal["definition"])
     try:
-        secret = _open(says, purpose, test.proposal["name"])
+        secret = _open(says, purpose, test.proposal["name"], test.team_id)
     except Fenced:
         raise
     except LockgateError as error:

@@ -40,9 +40,12 @@ def new(request: PageRequest) -> HttpResponse:
     if not batch:
         return _form(request, None, {"team": request.GET.get("team", "")})
     tested = selectors.tests(request.actor, batch)[0]
-    held = definition.parse(tested.proposal["definition"])
+    says = definition.parse(tested.proposal["definition"])
     named = {key: tested.proposal[key] for key in ("slug", "name")}
-    return _form(request, held, forms.initial_of(team=str(tested.team_id), says=held, **named), batch=str(batch))
+    initial = forms.initial_of(team=str(tested.team_id), says=says, **named)
+    # A password that was sealed for one team serves no other.
+    other_team = request.method == "POST" and request.POST.get("team") != str(tested.team_id)
+    return _form(request, None if other_team else says, initial, batch=str(batch))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -129,6 +129,23 @@ def test_the_list_filters_by_name_and_state(here: Installation, browse: Browse) 
     }
 
 
+def test_a_running_discovery_is_polled_until_it_has_ended(here: Installation, browse: Browse) -> None:
+    connection = here.connected()
+    alice = browse("alice")
+    with as_role("web"):
+        page = alice.get("/sources/crm/demo-crm/").content.decode()
+        address = re.search(r'hx-get="(/sources/discoveries/[^"]+)"', page)[1]  # type: ignore[index]
+        running = alice.get(address)
+        assert "hx-get" in running.content.decode()
+        assert "HX-Refresh" not in running
+    here.work()
+    with as_role("web"):
+        done = alice.get(address)
+        assert done["HX-Refresh"] == "true"
+        assert "hx-get" not in done.content.decode()
+    assert selectors.discoveries(connection)[0].state == "DONE"
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(here: Installation) -> None:
     connection = here.discovered()
     _tables(connection, 7)

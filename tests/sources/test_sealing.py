@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from apps.accounts.models import Team
+from apps.dataplane.crypto import sealing
 from apps.dataplane.errors import Invalid, Locked, NotFound, Refused
+from apps.keys import selectors as public_keys
 from apps.sources import definition, services
 from apps.sources.definition import parse
 from apps.sources.models import Connection, ConnectionVersion
@@ -53,9 +57,36 @@ def test_a_sealed_password_moved_to_another_host_is_not_sent_there(here: Install
     with here.process("worker"), pytest.raises(Locked) as caught:
         services.open_settings(connection.id, "read")
     assert caught.value.sentence == (
-        "The password was sealed for another address or user than attacker.example:"
-        f"{here.settings.port}, so it is not sent there."
+        f"The password for attacker.example:{here.settings.port} was sealed for another address or user,"
+        " so it is not sent there."
     )
+
+
+def test_a_sealed_password_moved_to_another_team_does_not_open_there(here: Installation) -> None:
+    """Who sees one team's changes must not be able to read with that team's password from another."""
+    held = _credentials(here, parse(here.proposal()["definition"]), Entered(here.reader.name, here.reader.password))
+    proposal = here.proposal()
+    proposal["definition"]["credentials"]["read"] = held["read"]
+    here.approved("connection", proposal)
+    connection = Connection.objects.get()
+    with here.process("worker"):
+        assert services.open_settings(connection.id, "read")[1].password == READ_PASSWORD
+    connection.team = Team.objects.create(slug="other", name="Other")
+    connection.save()
+    with here.process("worker"), pytest.raises(Locked) as caught:
+        services.open_settings(connection.id, "read")
+    assert "was sealed for another team" in caught.value.sentence
+
+
+def test_what_the_product_did_not_seal_is_locked(here: Installation) -> None:
+    connection = here.connected()
+    key = public_keys.public("extract", "credentials")
+    version = ConnectionVersion.objects.get(connection=connection)
+    forged = sealing.seal(key.public, b"[]", place="connection/read")
+    version.definition["credentials"]["read"]["sealed"] = base64.b64encode(forged).decode()
+    version.save()
+    with here.process("worker"), pytest.raises(Locked):
+        services.open_settings(connection.id, "read")
 
 
 def test_a_missing_credential_is_refused_by_name(here: Installation) -> None:
@@ -140,4 +171,6 @@ def test_an_unknown_connection_is_not_found(here: Installation) -> None:
 def _credentials(here: Installation, held: Any, read: Entered, **changed: Any) -> Any:
     settings = replace(held.settings, **changed)
     with as_role("web"):
-        return services.credentials(settings=settings, entered={"read": read, "write": NOBODY}, held=held)
+        return services.credentials(
+            team_id=here.world.team.id, settings=settings, entered={"read": read, "write": NOBODY}, held=held
+        )
