@@ -98,11 +98,11 @@ class Child:
 
     def rotate_log(self) -> None:
         """Copy and cut a log that has grown too long; the child goes on appending to the same file."""
-        try:
-            if self.log.stat().st_size < LOG_BYTES:
-                return
-        except FileNotFoundError:
-            return
+        with suppress(OSError):  # a full disk; the next look tries again
+            if self.log.stat().st_size >= LOG_BYTES:
+                self._rotate()
+
+    def _rotate(self) -> None:
         for number in range(LOGS_KEPT, 1, -1):
             older = self.log.with_suffix(f".log.{number - 1}")
             if older.exists():

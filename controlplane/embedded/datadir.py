@@ -86,10 +86,8 @@ def explained(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise CannotStart(
-                f"The disk that holds {place} is full; free some space or choose another place with --data."
-            ) from error
+        if is_full(error):
+            raise CannotStart(full(place)) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
             raise CannotStart(
                 f"The data directory {place} cannot be written ({error.strerror}); "
@@ -118,6 +116,15 @@ def held(data: DataDirectory, *, url: str) -> Iterator[None]:
             yield
         finally:
             lock.truncate(0)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the system refused because a disk or a quota is used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def full(place: Path) -> str:
+    return f"The disk that holds {place} is full; free some space or choose another place with --data."
 
 
 def holder(data: DataDirectory) -> str:

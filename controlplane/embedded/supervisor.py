@@ -119,8 +119,17 @@ class Supervisor:
         if not kept.again_at:
             self._plan_restart(kept)
         elif time.monotonic() >= kept.again_at:
-            kept.again_at = 0.0
+            self._launch_again(kept)
+
+    def _launch_again(self, kept: _Kept) -> None:
+        try:
             kept.child = self._launch(kept.spec)
+        except OSError as error:
+            # A full disk or too many processes: the others go on, and it may pass.
+            kept.again_at = time.monotonic() + LONGEST_PAUSE
+            self.terminal.say(f"{kept.spec.name} could not be started ({error.strerror}); trying again")
+            return
+        kept.again_at = 0.0
 
     def _plan_restart(self, kept: _Kept) -> None:
         kept.child.end_group()

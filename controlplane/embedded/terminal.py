@@ -9,24 +9,20 @@ from pathlib import Path
 
 
 class Terminal:
-    """Says sentences. A terminal that has gone away must not end the supervisor."""
+    """Says sentences. Neither a terminal that has gone away nor a full disk may end the supervisor."""
 
     def __init__(self, log: Path | None = None) -> None:
         self.log = log
         self._began = time.monotonic()
 
     def say(self, sentence: str) -> None:
-        self._out(f"{time.monotonic() - self._began:6.1f} s  {sentence}")
-
-    def plain(self, text: str) -> None:
-        self._out(text)
-
-    def _out(self, line: str) -> None:
+        line = f"{time.monotonic() - self._began:6.1f} s  {sentence}"
         with suppress(OSError):
             print(line, flush=True)
-        if self.log is not None:
-            with self.log.open("a") as file:
-                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line.strip()}\n")
+        if self.log is None:
+            return
+        with suppress(OSError), self.log.open("a") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line.strip()}\n")
 
 
 def fail(sentence: str) -> int:

@@ -66,6 +66,10 @@ def _run(options: Options, data: DataDirectory, url: str) -> int:
             status = 1 if options.leave else 0
         except CannotStart as error:
             status = fail(error.sentence)
+        except OSError as error:
+            if not datadir.is_full(error):
+                raise
+            status = fail(datadir.full(data.root))
         finally:
             terminal.say("stopping ...")
             keeper.stop()

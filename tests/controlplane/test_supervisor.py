@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -222,6 +223,26 @@ def test_while_serving_the_others_go_on_without_a_child_that_keeps_dying(
     eventually(lambda: keeper.turn(0.01) or "is not started again" in capsys.readouterr().out, "never gave up")
     keeper.turn(0.01)
     assert keeper.children()["steady"].alive()
+
+
+def test_a_child_that_cannot_be_started_for_now_is_tried_again(
+    keeper: Supervisor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE", 0.01)
+    (child,) = keeper.start([quick("import time; time.sleep(60)")])
+    launch = keeper._launch
+    refusals = iter([OSError(errno.ENOSPC, "No space left on device")])
+
+    def scarce(spec: Spec) -> Child:
+        for refusal in refusals:
+            raise refusal
+        return launch(spec)
+
+    monkeypatch.setattr(keeper, "_launch", scarce)
+    os.kill(child.pid, signal.SIGKILL)
+    eventually(lambda: keeper.turn(0.01) or keeper.children()["quick"] is not child, "it was never started again")
+    assert keeper.children()["quick"].alive()
+    assert "quick could not be started (No space left on device); trying again" in capsys.readouterr().out
 
 
 def test_output_goes_to_a_log_that_is_cut_when_it_grows(keeper: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
