@@ -25,7 +25,7 @@ class Schema(SpectacularAPIView):
     """The OpenAPI document, as YAML or, with `Accept: application/json` or `?format=json`, as JSON."""
 
     permission_classes = (IsAuthenticated,)
-    renderer_classes = (OpenApiYamlRenderer, OpenApiJsonRenderer)
+    renderer_classes = [OpenApiYamlRenderer, OpenApiJsonRenderer]
 
 
 @dataclass(frozen=True)

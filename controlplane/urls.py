@@ -39,7 +39,7 @@ def _of(app: str) -> list[URLPattern | URLResolver]:
             raise
         return []  # An app without pages.
     api = getattr(urls, "api_urlpatterns", [])
-    found = [path("", include((urls.urlpatterns, app)))]
+    found: list[URLPattern | URLResolver] = [path("", include((urls.urlpatterns, app)))]
     return [path(f"api/v1/{app}/", include((api, f"{app}-api"))), *found] if api else found
 
 

@@ -31,7 +31,7 @@ class TokenActor(TokenAuthentication):
         found = super().authenticate(request)
         if found:
             user, token = found
-            request._request.actor = selectors.actor_of(user, request_id=getattr(request, "id", ""), token=token)
+            request._request.actor = selectors.actor_of(user, request_id=getattr(request, "id", ""), token=token)  # type: ignore[attr-defined]
             services.token_used(token=token)
         return found
 

@@ -28,7 +28,7 @@ def notify(*, user_ids: Iterable[object], sentence: str, url: str, level: Level 
     Notice.objects.bulk_create(rows)
 
 
-def send_mail(*, user_id: object, subject_ref: str, subject: str, body: str) -> Delivery:
+def send_mail(*, user_id: UUID | str, subject_ref: str, subject: str, body: str) -> Delivery:
     """Write the delivery and the job that sends it, in the caller's transaction. No personal data in either text."""
     delivery = Delivery(user_id=user_id, subject_ref=subject_ref, subject=subject[:300], body=body)
     delivery.save(force_insert=True)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.core.http import PageRequest
+
 from . import selectors, services
 
 
 @require_safe
-def notices(request: HttpRequest) -> HttpResponse:
+def notices(request: PageRequest) -> HttpResponse:
     """Newest first; `?unread=1` leaves out what was read."""
     unread = request.GET.get("unread") == "1"
     page = selectors.notices(request.actor, unread=unread, cursor=request.GET.get("cursor", ""))
@@ -28,7 +30,7 @@ def notices(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def read(request: HttpRequest, notice_id: UUID) -> HttpResponse:
+def read(request: PageRequest, notice_id: UUID) -> HttpResponse:
     """Go where a notice points; following it reads it."""
     target = selectors.target(request.actor, notice_id)
     services.mark_read(user_id=request.actor.id, notice_id=notice_id)
@@ -36,6 +38,6 @@ def read(request: HttpRequest, notice_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def read_all(request: HttpRequest) -> HttpResponse:
+def read_all(request: PageRequest) -> HttpResponse:
     services.mark_read(user_id=request.actor.id)
     return redirect("alerts:notices")

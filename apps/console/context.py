@@ -72,7 +72,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if actor is None or actor.id == accounts.ANONYMOUS.id:
         return {}
     row = accounts.organisation().annotate(unread=alerts.unread_expression(actor)).values("name", "founding", "unread")
-    about = row.first() or {"name": "", "founding": False, "unread": 0}
+    about: dict[str, Any] = dict(row.first() or {"name": "", "founding": False, "unread": 0})
     counts = Counts(changes.waiting_count(actor), _open_incidents(actor), about["unread"])
     return {"nav": _nav(request, actor, counts), "shell": _shell(request, actor, about, counts)}
 

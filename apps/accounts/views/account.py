@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts import forms, selectors, services
 from apps.core.forms import bind_error
+from apps.core.http import PageRequest
 
 from .showing import WRONG_INPUT, shown
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: PageRequest) -> HttpResponse:
     """Name and time zone."""
     user = selectors.profile(request.actor)
     form = forms.Profile(request.POST or None, initial={"name": user.name, "time_zone": user.time_zone})
@@ -36,7 +37,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("current", "new")
 @require_POST
-def password(request: HttpRequest) -> HttpResponse:
+def password(request: PageRequest) -> HttpResponse:
     """Change one's own password; every other session ends."""
     form = forms.Password(request.POST)
     if form.is_valid():
@@ -51,7 +52,7 @@ def password(request: HttpRequest) -> HttpResponse:
     return _profile(request, forms.Profile(initial={"name": user.name, "time_zone": user.time_zone}), form)
 
 
-def _profile(request: HttpRequest, form: forms.Profile, password_form: forms.Password) -> HttpResponse:
+def _profile(request: PageRequest, form: forms.Profile, password_form: forms.Password) -> HttpResponse:
     said = {"form": form, "password_form": password_form, "roles": selectors.own_roles(request.actor)}
     wrong = form.is_bound or password_form.is_bound
     return render(request, "accounts/profile.html", said, status=422 if wrong else 200)
@@ -59,7 +60,7 @@ def _profile(request: HttpRequest, form: forms.Profile, password_form: forms.Pas
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def tokens(request: HttpRequest) -> HttpResponse:
+def tokens(request: PageRequest) -> HttpResponse:
     """One's tokens; a new one is shown in the answer that made it, and never again."""
     form = forms.NewToken(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -72,7 +73,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
+def revoke_token(request: PageRequest, token_id: UUID) -> HttpResponse:
     services.revoke_token(actor=request.actor, token_id=token_id)
     messages.success(request, _("The token has ended."))
     return redirect("accounts:tokens")

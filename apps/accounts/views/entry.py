@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -21,6 +21,7 @@ from apps.changes import selectors as changes
 from apps.changes import services as review
 from apps.core import access
 from apps.core.forms import bind_error
+from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid
 
 from .showing import WRONG_INPUT, shown
@@ -34,7 +35,7 @@ FOUNDING = "accounts.founding"
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-def sign_in(request: HttpRequest) -> HttpResponse:
+def sign_in(request: PageRequest) -> HttpResponse:
     """E-mail address and password; an installation that nobody has set up leads to the set-up."""
     if request.user.is_authenticated:
         return redirect(_next(request))
@@ -50,19 +51,19 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return shown(request, "accounts/sign_in.html", form, next=request.GET.get("next", ""))
 
 
-def _next(request: HttpRequest) -> str:
+def _next(request: PageRequest) -> str:
     wanted = request.GET.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return wanted if ours else reverse(settings.LOGIN_REDIRECT_URL)
 
 
-def locked_out(request: HttpRequest, response: object = None, credentials: object = None) -> HttpResponse:
+def locked_out(request: PageRequest, response: object = None, credentials: object = None) -> HttpResponse:
     """What axes answers with after too many failures."""
     return render(request, "accounts/locked_out.html", status=429)
 
 
 @require_POST
-def sign_out(request: HttpRequest) -> HttpResponse:
+def sign_out(request: PageRequest) -> HttpResponse:
     services.sign_out(request=request)
     return redirect(settings.LOGIN_URL)
 
@@ -71,7 +72,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-def set_up(request: HttpRequest) -> HttpResponse:
+def set_up(request: PageRequest) -> HttpResponse:
     """The first person founds the organisation, and proposes their own roles as its first change."""
     if selectors.organisation_name():
         return redirect("accounts:setup_progress" if request.session.get(FOUNDING) else settings.LOGIN_URL)
@@ -85,7 +86,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     return shown(request, "accounts/set_up.html", form)
 
 
-def _found(request: HttpRequest, *, team_name: str, email: str, password: str, name: str, **rest: str) -> None:
+def _found(request: PageRequest, *, team_name: str, email: str, password: str, name: str, **rest: str) -> None:
     team = slugify(team_name)[:40].strip("-")
     proposal = {
         "email": email,
@@ -108,7 +109,7 @@ def _found(request: HttpRequest, *, team_name: str, email: str, password: str, n
 
 
 @require_safe
-def setup_progress(request: HttpRequest) -> HttpResponse:
+def setup_progress(request: PageRequest) -> HttpResponse:
     """Waits until the applier has given the founder their roles; asks again by itself."""
     number = request.session.get(FOUNDING)
     if request.actor.organisation or number is None:
@@ -128,7 +129,7 @@ def _founding_steps(state: str) -> list[dict[str, str]]:
     ]
 
 
-def _go(request: HttpRequest, url: str) -> HttpResponse:
+def _go(request: PageRequest, url: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return redirect(url)
@@ -138,7 +139,7 @@ def _go(request: HttpRequest, url: str) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-def invitation(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+def invitation(request: PageRequest, uid: str, token: str) -> HttpResponse:
     """An invited person chooses a password and is in."""
     if token != SHOWN_AS:
         return _hide(request, "accounts:invitation", uid, token)
@@ -156,7 +157,7 @@ def invitation(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     return shown(request, "accounts/invitation.html", form, organisation=selectors.organisation_name())
 
 
-def _hide(request: HttpRequest, view: str, uid: str, token: str) -> HttpResponse:
+def _hide(request: PageRequest, view: str, uid: str, token: str) -> HttpResponse:
     """Keep the token in the session: an address is copied, logged and sent on as a referrer."""
     request.session[f"link.{uid}"] = token
     return redirect(view, uid, SHOWN_AS)
@@ -164,7 +165,7 @@ def _hide(request: HttpRequest, view: str, uid: str, token: str) -> HttpResponse
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def forgot(request: HttpRequest) -> HttpResponse:
+def forgot(request: PageRequest) -> HttpResponse:
     """Ask for a link by mail. The answer is the same whether or not the address is known."""
     form = forms.Forgot(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -177,7 +178,7 @@ def forgot(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-def reset(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+def reset(request: PageRequest, uid: str, token: str) -> HttpResponse:
     """Choose a new password by a mailed link."""
     if token != SHOWN_AS:
         return _hide(request, "accounts:reset", uid, token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,13 +15,14 @@ from apps.changes import selectors as changes
 from apps.changes import services as review
 from apps.core import access
 from apps.core.forms import bind_error
+from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid
 
 from .showing import WRONG_INPUT, shown
 
 
 @require_safe
-def people(request: HttpRequest) -> HttpResponse:
+def people(request: PageRequest) -> HttpResponse:
     """Everybody, with the roles held now."""
     page = selectors.people(request.actor, q=request.GET.get("q", ""), cursor=request.GET.get("cursor", ""))
     may = access.allowed(request.actor, "membership.propose")
@@ -29,7 +30,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
+def person(request: PageRequest, person_id: UUID) -> HttpResponse:
     """One person: roles now and before, each with the change that gave it."""
     found = selectors.person(request.actor, person_id)
     references = {held.change for held in (*found.roles, *found.past)} | {held.ended_by for held in found.past}
@@ -44,7 +45,7 @@ def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     return render(request, "accounts/person.html", said)
 
 
-def _change_numbers(request: HttpRequest, references: set[str]) -> dict[str, int]:
+def _change_numbers(request: PageRequest, references: set[str]) -> dict[str, int]:
     """Numbers of changes by their soft reference, as far as the reader may see them."""
     wanted = {ref.partition("/")[2] for ref in references if ref.startswith("change/")}
     wanted = {key for key in wanted if selectors.is_uuid(key)}
@@ -53,7 +54,7 @@ def _change_numbers(request: HttpRequest, references: set[str]) -> dict[str, int
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: PageRequest) -> HttpResponse:
     """Propose the first roles of somebody who is not here yet; approved, they get an invitation."""
     access.require(request.actor, "membership.propose")
     teams = selectors.teams(request.actor)
@@ -72,7 +73,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def roles(request: HttpRequest, person_id: UUID, team: str = "") -> HttpResponse:
+def roles(request: PageRequest, person_id: UUID, team: str = "") -> HttpResponse:
     """Propose all roles that one person shall hold in one team, and in the organisation."""
     access.require(request.actor, "membership.propose")
     found = selectors.person(request.actor, person_id)
@@ -95,7 +96,7 @@ def _held(person: selectors.Person, team: str) -> dict[str, list[str]]:
     }
 
 
-def _propose(request: HttpRequest, form: forms.Roles, **more: str) -> HttpResponse:
+def _propose(request: PageRequest, form: forms.Roles, **more: str) -> HttpResponse:
     said = {**form.cleaned_data, **more}
     team_id = next((row.id for row in selectors.teams(request.actor) if row.slug == said["team"]), None)
     change = review.propose(
@@ -105,21 +106,21 @@ def _propose(request: HttpRequest, form: forms.Roles, **more: str) -> HttpRespon
 
 
 @require_POST
-def invite_again(request: HttpRequest, person_id: UUID) -> HttpResponse:
+def invite_again(request: PageRequest, person_id: UUID) -> HttpResponse:
     services.invite_again(actor=request.actor, person_id=person_id)
     messages.success(request, _("A new invitation is on its way."))
     return redirect("accounts:person", person_id)
 
 
 @require_POST
-def deactivate(request: HttpRequest, person_id: UUID) -> HttpResponse:
+def deactivate(request: PageRequest, person_id: UUID) -> HttpResponse:
     services.deactivate(actor=request.actor, person_id=person_id)
     messages.success(request, _("This person is out: roles, tokens and sessions have ended."))
     return redirect("accounts:person", person_id)
 
 
 @require_POST
-def revoke_role(request: HttpRequest, person_id: UUID, membership_id: UUID) -> HttpResponse:
+def revoke_role(request: PageRequest, person_id: UUID, membership_id: UUID) -> HttpResponse:
     services.revoke_role(actor=request.actor, membership_id=membership_id)
     messages.success(request, _("The role is revoked."))
     return redirect("accounts:person", person_id)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
+from apps.core.http import PageRequest
 from apps.dataplane.errors import Conflict, Invalid, Refused
 
 WRONG_INPUT = (Invalid, Conflict, Refused)
 
 
-def shown(request: HttpRequest, template: str, form: object, **more: object) -> HttpResponse:
+def shown(request: PageRequest, template: str, form: object, **more: object) -> HttpResponse:
     """The page with its form; 422 when the form has errors."""
     wrong = getattr(form, "is_bound", False) and getattr(form, "errors", None)
     return render(request, template, {"form": form, **more}, status=422 if wrong else 200)
