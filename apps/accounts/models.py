@@ -106,7 +106,7 @@ class Membership(Record):
 class ApiToken(AbstractAuthToken):
     """A program's key to the API: hashed, expiring, limited to scopes; it acts as its owner."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="auth_token_set")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     public_id = models.UUIDField(
         default=uuid7, unique=True, editable=False, help_text="Names it without a piece of it."
     )
