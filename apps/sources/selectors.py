@@ -178,6 +178,14 @@ def dataset(actor: Actor, id: Id) -> Dataset:
     return _one(_visible_datasets(actor).filter(id=_uuid(id)), _("There is no such dataset, or none that you may see."))
 
 
+def column_totals(actor: Actor) -> tuple[int, int]:
+    """How many columns the actor may see, and how many of them nobody has classified."""
+    rows = Column.objects.filter(gone_at=None, dataset__gone_at=None, dataset__in=_visible_datasets(actor))
+    looked = rows.annotate(looked=Exists(_classified_columns()))
+    found = looked.aggregate(all=Count("id"), unclassified=Count("id", filter=Q(looked=False)))
+    return found["all"], found["unclassified"]
+
+
 def column_cards(dataset: Dataset) -> tuple[ColumnCard, ...]:
     """The columns in the table's order, those that are gone last; two queries however many there are."""
     rows = list(Column.objects.filter(dataset=dataset).order_by("gone_at", "position", "id"))
