@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from apps.core.jobkinds import JobKind
 
+# How long a step of a run may go without a sign of life; whoever kills workers on purpose does not want to wait for it.
+STEP_LEASE = int(os.environ.get("LOCKGATE_TEST_LEASE_SECONDS", "30"))
+
+# The queue that a worker takes jobs from; processes of other roles take none.
+QUEUE_OF_ROLE = {"worker": "extract", "gate": "gate", "publisher": "publish", "general": "general"}
 RUN_DEAD = "apps.runs.tasks.dead"
 
 JOBS: dict[str, JobKind] = {
@@ -16,10 +23,10 @@ JOBS: dict[str, JobKind] = {
     "connection.discover": JobKind(
         "apps.sources.tasks.discover", queue="extract", lease_seconds=120, on_dead="apps.sources.tasks.discover_dead"
     ),
-    "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=30, on_dead=RUN_DEAD),
-    "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=30, on_dead=RUN_DEAD),
-    "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=30, on_dead=RUN_DEAD),
-    "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=30, on_dead=RUN_DEAD),
+    "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
+    "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
+    "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
+    "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "alert.deliver": JobKind(
         "apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5, on_dead="apps.alerts.tasks.dead"
     ),

@@ -8,10 +8,11 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF
 
 from . import config as _config
-from .jobs import JOBS
+from .jobs import JOBS, QUEUE_OF_ROLE
 
 LOCKGATE = _config.read()
 LOCKGATE_JOBS = JOBS
+LOCKGATE_QUEUE = QUEUE_OF_ROLE.get(LOCKGATE.role, "")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = LOCKGATE.secret_key or "only-for-commands-that-serve-nobody"
