@@ -1,5 +1,5 @@
-// "/" and Ctrl-K bring the reader to the search box.
-const search = () => document.getElementById("search");
+// "/" and Ctrl-K bring the reader to the search box of the frame; where there is none, to that of the list.
+const search = () => document.getElementById("search") ?? document.querySelector(".filter-search input");
 const typing = (element) => element.closest("input, textarea, select, [contenteditable], dialog[open]");
 
 document.addEventListener("keydown", (event) => {

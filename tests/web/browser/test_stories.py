@@ -93,21 +93,24 @@ class TestReview:
         expect(page.get_by_text("You approved")).to_be_visible()
 
     def test_bob_cannot_approve_his_own_change(self, as_person: AsPerson) -> None:
-        bob = as_person("bob")
+        bob, erin = as_person("bob"), as_person("erin")
         page = bob.page
         bob.open("/policies/crm/personal-data/edit")
         page.get_by_label("Name").first.fill("Personal data of all customers")
         page.get_by_role("button", name=re.compile("^Propose")).click()
         page.wait_for_url(re.compile(r"/changes/\d+/$"))
         assert page.get_by_role("button", name=re.compile("^(Approve|Reject)")).count() == 0
+        erin.open(page.url)
+        seen = erin.page.locator("input[name=seen]").input_value()
         answer = page.evaluate(
-            """async url => { const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
-                const body = new URLSearchParams({csrfmiddlewaretoken: token, verdict: "approve", comment: ""});
+            """async ([url, seen]) => { const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+                const body = new URLSearchParams({csrfmiddlewaretoken: token, verdict: "approve", seen, comment: ""});
                 const answer = await fetch(url + "decide", {method: "POST", body});
                 return [answer.status, await answer.text()]; }""",
-            page.url,
+            [page.url, seen],
         )
         assert answer[0] == 403
+        assert "somebody else must decide it" in answer[1]
         page.reload()
         assert chip(page, "Awaiting review").count() == 1
         page.get_by_role("button", name="Withdraw").click()
@@ -144,7 +147,7 @@ class TestRunning:
         page.get_by_role("button", name="Resolve").first.click()
         dialog = page.locator("dialog[open]")
         assert alice.violations() == []
-        dialog.get_by_label(re.compile("")).first.fill("The copy was an experiment.")
+        dialog.locator("textarea").fill("The copy was an experiment.")
         dialog.get_by_role("button", name="Resolve").click()
         expect(chip(page, "Resolved")).to_be_visible()
         assert "The copy was an experiment." in alice.said()
@@ -199,7 +202,7 @@ class TestTokens:
         # In a context of its own, so that no cookie of the page opens the door instead.
         fresh = page.context.browser.new_context()  # type: ignore[union-attr]
         answer = fresh.request.get(
-            page.url.partition("/tokens")[0] + "/api/v1/runs/", headers={"Authorization": f"Token {secret}"}
+            page.url.partition("/tokens")[0] + "/api/v1/runs/", headers={"Authorization": f"Bearer {secret}"}
         )
         fresh.close()
         return answer.status
