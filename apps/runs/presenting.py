@@ -115,6 +115,7 @@ class Reason:
     remedy: str
     url: str
     action: str
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -296,8 +297,12 @@ def reasons(run: Run) -> list[Reason]:
     """Why it did not publish: each refusal of the plan with its remedy, or the one sentence it ended with."""
     if run.refusals:
         return [_reason(run, refusal) for refusal in run.refusals]
-    if run.state in (Run.REFUSED, Run.BLOCKED, Run.FAILED):
-        return [Reason(run.sentence, run.remedy, *_remedy(run, "ended"))]
+    if run.state == Run.BLOCKED:
+        checks = reverse("runs:checks", args=[run.number])
+        return [Reason(run.sentence, run.remedy, checks, _("See the checks"), _("The gate is closed"))]
+    if run.state in (Run.REFUSED, Run.FAILED):
+        title = _("The run failed") if run.state == Run.FAILED else ""
+        return [Reason(run.sentence, run.remedy, *_remedy(run, "ended"), title)]
     return []
 
 
