@@ -18,7 +18,7 @@ app.autodiscover_tasks(["apps.core"])
 
 log = logging.getLogger("lockgate.worker")
 # Slow to import, so a prefork worker does it once, before it forks.
-BEFORE_FORK = {"gate": ("apps.dataplane.quality.gate",)}
+BEFORE_FORK = {"gate": ("apps.dataplane.quality.gx_engine",)}
 NAME_OF_ROLE = {"worker": "extract", "publisher": "publish"}
 
 
