@@ -90,7 +90,8 @@ def _stream(entry: Any, place: str) -> StreamDefinition:
     _require(drift == "hold", f"Drift {drift!r} is unknown; known is hold.", f"{place}.drift")
     rules = {kind: _list(entry, kind, place, _row_rule, MOST_RULES) for kind in ("filters", "row_checks")}
     settle = _list(entry, "settle", place, _settle_rule, MOST_RULES)
-    _distinct([rule.id for rule in (*rules["filters"], *rules["row_checks"], *settle)], "rule", place)
+    on_rows = [rule.id for rule in (*rules["filters"], *rules["row_checks"])]
+    _distinct([*on_rows, *(rule.id for rule in settle)], "rule", place)
     source, destination = (_table(entry, key, place) for key in ("source", "destination"))
     return StreamDefinition(name, source, destination, rules["filters"], rules["row_checks"], settle, mode, drift)
 

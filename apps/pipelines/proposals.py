@@ -19,6 +19,7 @@ from apps.dataplane import definition as definitions
 from apps.dataplane.canonical import Json
 from apps.dataplane.definition import PipelineDefinition
 from apps.dataplane.errors import Invalid
+from apps.dataplane.plan import RowRule, SettleRule
 from apps.sources import selectors as sources
 
 from . import scheduling, selectors
@@ -143,7 +144,7 @@ def _checks(definition: PipelineDefinition) -> set[tuple[str, str]]:
     """Every condition with its full text: one that is only loosened counts as gone."""
     found = {(f"{check.stream}/{check.id}", repr(check)) for check in definition.output_checks}
     for stream in definition.streams:
-        rules = (*stream.filters, *stream.row_checks, *stream.settle)
+        rules: tuple[RowRule | SettleRule, ...] = (*stream.filters, *stream.row_checks, *stream.settle)
         found |= {(f"{stream.name}/{rule.id}", repr(rule)) for rule in rules}
     return found
 
