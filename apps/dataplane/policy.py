@@ -171,6 +171,11 @@ def under(tag: str, ancestor: str) -> bool:
     return tag == ancestor or tag.startswith(ancestor + ".")
 
 
+def named_by(pattern: str, path: str) -> bool:
+    """Whether a column's full name fits a rule's `column` pattern."""
+    return bool(_pattern(pattern).fullmatch(path))
+
+
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
     literal = text.replace("[", "[[]").replace("?", "[?]")

@@ -6,13 +6,14 @@ and name patterns that no column has yet are tried as well: a rule that will rea
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.dataplane import treatments
 from apps.dataplane.errors import Refusal
 from apps.dataplane.plan import TableRef
-from apps.dataplane.policy import ZONES, ColumnFacts, Decision, PolicyText, Rule, decide, under
+from apps.dataplane.policy import ZONES, ColumnFacts, Decision, PolicyText, Rule, decide, named_by, under
 
 Outcome = Decision | Refusal
 Kind = tuple[str, ...]
@@ -62,14 +63,54 @@ def effects(
 ) -> tuple[Effect, ...]:
     """Every difference, what weakens first. `tags` are the known tags."""
     rules = [rule for policy in (*before, *after) for rule in policy.rules]
-    found: dict[tuple[str, Kind, Kind], list[tuple[str, Outcome, Outcome, _Group]]] = {}
-    for group in (*_groups(facts, rules), *_probes(rules, tags)):
-        for zone in ZONES:
-            one, other = (decide(group.one, zone=zone, policies=policies) for policies in (before, after))
-            if _kind(one) != _kind(other):
-                found.setdefault((group.what, _kind(one), _kind(other)), []).append((zone, one, other, group))
-    merged = [_merge(what, cases) for (what, _one, _other), cases in found.items()]
+    changed = _changed(before, after)
+    patterns = Patterns(rules)
+    found: dict[tuple[str, Kind, Kind, tuple[str, ...]], list[Effect]] = {}
+    for group in (*_groups(facts, patterns, changed), *_probes(rules, changed, tags)):
+        sides = [_fitting(policies, group.one, patterns) for policies in (before, after)]
+        for effect in _of_group(group, sides[0], sides[1]):
+            found.setdefault((effect.what, _kind(effect.before), _kind(effect.after), effect.zones), []).append(effect)
+    merged = [replace(same[0], columns=_columns(same)) for same in found.values()]
     return tuple(sorted(merged, key=_gravity))
+
+
+def _of_group(group: _Group, before: Sequence[PolicyText], after: Sequence[PolicyText]) -> list[Effect]:
+    """The differences for one group; zones in which the same happens are one effect."""
+    found: dict[tuple[Kind, Kind], list[tuple[str, Outcome, Outcome]]] = {}
+    for zone in ZONES:
+        one, other = (decide(group.one, zone=zone, policies=policies) for policies in (before, after))
+        if _kind(one) != _kind(other):
+            found.setdefault((_kind(one), _kind(other)), []).append((zone, one, other))
+    return [
+        Effect(group.what, tuple(zone for zone, _one, _other in cases), cases[0][1], cases[0][2], group.columns)
+        for cases in found.values()
+    ]
+
+
+def _columns(effects: Iterable[Effect]) -> tuple[str, ...]:
+    return tuple(sorted({path for effect in effects for path in effect.columns}))
+
+
+def _fitting(policies: Sequence[PolicyText], fact: ColumnFacts, patterns: Patterns) -> list[PolicyText]:
+    """The policies without the rules that cannot fit the column: it is decided the same, in a fraction of the time."""
+    fits, tags = set(patterns.fitting(fact.path)), fact.tags or ()
+    return [
+        PolicyText(
+            policy.slug,
+            policy.version,
+            tuple(rule for rule in policy.rules if rule.column in fits or selects_tags(rule, tags)),
+        )
+        for policy in policies
+    ]
+
+
+def _changed(before: Sequence[PolicyText], after: Sequence[PolicyText]) -> list[Rule]:
+    """The rules that only one side has: a column that none of them fits is decided as before."""
+    one, other = (
+        {(policy.slug, repr(rule)): rule for policy in policies for rule in policy.rules}
+        for policies in (before, after)
+    )
+    return [rule for key, rule in (one | other).items() if (key in one) != (key in other)]
 
 
 def _gravity(effect: Effect) -> tuple[int, bool, int, str]:
@@ -79,41 +120,50 @@ def _gravity(effect: Effect) -> tuple[int, bool, int, str]:
     return marks.index(True), not effect.columns, -len(effect.columns), effect.what
 
 
-def _merge(what: str, cases: Sequence[tuple[str, Outcome, Outcome, _Group]]) -> Effect:
-    zones = tuple(zone for zone in ZONES if any(case[0] == zone for case in cases))
-    columns = tuple(sorted({path for case in cases for path in case[3].columns}))
-    return Effect(what, zones, cases[0][1], cases[0][2], columns)
-
-
 def _kind(outcome: Outcome) -> Kind:
     if isinstance(outcome, Refusal):
         return ("refused",)
     return ("treated", str(outcome.treatment), str(outcome.treatment.version), outcome.domain)
 
 
-def _groups(facts: Iterable[ColumnFacts], rules: Sequence[Rule]) -> list[_Group]:
-    patterns = sorted({rule.column for rule in rules if rule.column})
-    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[ColumnFacts]] = {}
+def _groups(facts: Iterable[ColumnFacts], patterns: Patterns, changed: Sequence[Rule]) -> list[_Group]:
+    moved = Patterns(changed)
+    touched: dict[tuple[str, ...], bool] = {}
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[ColumnFacts, str]]] = {}
     for fact in facts:
-        fits = tuple(pattern for pattern in patterns if matches(_by_name(pattern, rules), fact))
-        found.setdefault((fact.tags or (), fits), []).append(fact)
+        tags, path = fact.tags or (), fact.path
+        if tags not in touched:
+            touched[tags] = any(selects_tags(rule, tags) for rule in changed)
+        if touched[tags] or moved.fitting(path):
+            found.setdefault((tags, patterns.fitting(path)), []).append((fact, path))
     return [
-        _Group(", ".join(tags) or "none", members[0], tuple(member.path for member in members))
+        _Group(", ".join(tags) or "none", members[0][0], tuple(path for _fact, path in members))
         for (tags, _fits), members in found.items()
     ]
 
 
-def _by_name(pattern: str, rules: Sequence[Rule]) -> Rule:
-    return next(rule for rule in rules if rule.column == pattern)
+class Patterns:
+    """The column patterns of some rules, and which of them fit a name; their letters before a `*` are tried first."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._known = [(one.partition("*")[0], one) for one in sorted({rule.column for rule in rules if rule.column})]
+
+    def fitting(self, path: str) -> tuple[str, ...]:
+        return tuple(one for start, one in self._known if path.startswith(start) and named_by(one, path))
 
 
-def _probes(rules: Sequence[Rule], tags: Iterable[str]) -> list[_Group]:
-    """A column for each tag, and for each name pattern one of each kind of tag, none of which exists."""
+def selects_tags(rule: Rule, tags: Iterable[str]) -> bool:
+    """Whether the rule names a tag, and one of these stands at or beneath it."""
+    return bool(rule.tag) and any(under(tag, rule.tag) for tag in tags)
+
+
+def _probes(rules: Sequence[Rule], changed: Sequence[Rule], tags: Iterable[str]) -> list[_Group]:
+    """A column for each tag, and for each changed name pattern one of each kind of tag, none of which exists."""
     known = sorted({*tags, *(rule.tag for rule in rules if rule.tag)})
     nowhere = TableRef("", "")
     found = [_Group(tag, ColumnFacts(nowhere, "", "text", (tag,)), ()) for tag in known]
     roots = sorted({tag.partition(".")[0] for tag in known})
-    for pattern in sorted({rule.column for rule in rules if rule.column}):
+    for pattern in sorted({rule.column for rule in changed if rule.column}):
         place = _place(pattern)
         if place:
             found += [_Group(pattern, ColumnFacts(place[0], place[1], "text", (root,)), ()) for root in roots]
@@ -129,16 +179,21 @@ def _place(pattern: str) -> tuple[TableRef, str] | None:
     return (TableRef(parts[0], parts[1]), parts[2]) if len(parts) == 3 else None
 
 
-def matches(rule: Rule, fact: ColumnFacts) -> bool:
-    """Whether the rule's selector fits the column, whatever other rules say."""
-    if rule.tag:
-        return any(under(tag, rule.tag) for tag in fact.tags or ())
-    alone = PolicyText("alone", 1, (rule,))
-    zone = ZONES[0] if rule.zone == "*" else rule.zone
-    outcome = decide(fact, zone=zone, policies=(alone,))
-    return isinstance(outcome, Decision) and outcome.why.policy == "alone"
-
-
 def reach(rules: Sequence[Rule], facts: Sequence[ColumnFacts]) -> Mapping[str, tuple[str, ...]]:
     """The columns that each rule's selector fits, by the rule's name."""
-    return {rule.name: tuple(fact.path for fact in facts if matches(rule, fact)) for rule in rules}
+    found: dict[str, list[str]] = {rule.name: [] for rule in rules}
+    patterns = Patterns(rules)
+    by_tags: dict[tuple[str, ...], list[str]] = {}
+    by_pattern: dict[str, list[str]] = defaultdict(list)
+    for rule in rules:
+        by_pattern[rule.column].append(rule.name)
+    for fact in facts:
+        tags, path = fact.tags or (), fact.path
+        if tags not in by_tags:
+            by_tags[tags] = [rule.name for rule in rules if selects_tags(rule, tags)]
+        for name in by_tags[tags]:
+            found[name].append(path)
+        for pattern in patterns.fitting(path):
+            for name in by_pattern[pattern]:
+                found[name].append(path)
+    return {name: tuple(paths) for name, paths in found.items()}
