@@ -26,6 +26,7 @@ def apply(*, proposal: Mapping[str, Any], target: str, base_version: int, change
     """
     applier = system("applier")
     with transaction.atomic():
+        close_founding()  # Before anything that was is forgotten: who comes back begins anew.
         user = _person(proposal, target)
         if proposals.current(f"membership/{proposal['team'] or proposals.NO_TEAM}/{user.id}").version != base_version:
             raise _moved()

@@ -206,3 +206,15 @@ class TestFounding:
             assert apply.close_founding() is True
             assert apply.close_founding() is False
         assert Organisation.objects.get().founding_closed_at is not None
+
+    def test_a_reviewer_who_comes_back_does_not_open_it_again(self, founding: World) -> None:
+        bob = founding.users["bob"]
+        Membership.objects.create(user=bob, team=founding.team, role="reviewer", granted_by="change/2")
+        Membership.objects.filter(user=bob).update(revoked_at=bob.created_at.replace(year=2999), revoked_by="person/x")
+        User.objects.filter(id=bob.id).update(
+            is_active=False, activated_at=bob.created_at, deactivated_at=bob.created_at.replace(year=2999)
+        )
+        carry_out({"email": "bob@acme.example", "team": "crm", "roles": ["reviewer"]})
+        bob.refresh_from_db()
+        assert bob.activated_at is None
+        assert selectors.founding_open() is False
