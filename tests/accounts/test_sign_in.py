@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from axes.models import AccessAttempt, AccessLog
 from django.test import Client
 
 from apps.accounts.models import User
@@ -99,6 +100,7 @@ def test_a_form_of_another_session_is_refused(web: World) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/login/", {"email": "alice@acme.example", "password": PASSWORD})
     assert answer.status_code == 403
+    assert "This form was opened in another session" in answer.content.decode()
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(browser: Browser) -> None:
@@ -118,3 +120,20 @@ def test_times_are_shown_in_the_zone_of_whoever_reads(browser: Browser, web: Wor
     User.objects.filter(id=web.users["alice"].id).update(time_zone="Asia/Tokyo")
     assert "Times in Asia/Tokyo" in browser("alice").get("/profile/").content.decode()
     assert "Times in UTC" in browser("bob").get("/profile/").content.decode()
+
+
+def test_what_the_throttle_keeps_holds_no_password(web: World) -> None:
+    Client().post("/login/", {"email": "alice@acme.example", "password": "canary-9c1e"})
+    with as_role("owner"):
+        kept = [str(vars(row)) for row in AccessAttempt.objects.all()]
+    assert len(kept) == 1
+    assert "canary-9c1e" not in kept[0]
+
+
+def test_signing_in_forgets_the_failures_before(browser: Browser, web: World) -> None:
+    for _ in range(7):
+        Client().post("/login/", {"email": "alice@acme.example", "password": "x"})
+    browser("alice")
+    with as_role("owner"):
+        assert AccessAttempt.objects.count() == 0
+        assert AccessLog.objects.count() == 0
