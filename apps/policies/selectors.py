@@ -50,13 +50,17 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class Answer:
-    """What happens to a column in a zone, in one sentence. `state` is the treatment's kind, or `refused`."""
+    """What happens to a column in a zone, in one sentence. `state` is the treatment's kind, or `refused`.
+
+    `code` is that of the refusal: unclassified, no-rule or conflict.
+    """
 
     zone: str
     state: str
     phrase: str
     sentence: str
     remedy: str = ""
+    code: str = ""
     policy: str = ""
     version: int = 0
     rule: str = ""
@@ -128,9 +132,9 @@ def answer(column: ColumnFacts, *, zone: str, texts: Sequence[PolicyText]) -> An
     """What `texts` say about a column in a zone."""
     outcome: Decision | Refusal = decide(column, zone=zone, policies=texts)
     if isinstance(outcome, Refusal):
-        return Answer(zone, "refused", _("refused"), outcome.sentence, outcome.remedy)
+        return Answer(zone, "refused", _("refused"), outcome.sentence, outcome.remedy, outcome.code)
     why, spec = outcome.why, outcome.treatment
-    return Answer(zone, spec.kind, str(spec), why.sentence, "", why.policy, why.policy_version, why.rule)
+    return Answer(zone, spec.kind, str(spec), why.sentence, "", "", why.policy, why.policy_version, why.rule)
 
 
 def answers(column: ColumnFacts, texts: Sequence[PolicyText]) -> tuple[Answer, ...]:
