@@ -36,7 +36,8 @@ def incidents(actor: Actor) -> QuerySet[Incident]:
 
 
 def listed(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -> Page[Incident]:
-    """A page of incidents, newest first."""
+    """A page of incidents, newest first. Raises Denied for whoever may see none anywhere."""
+    access.require(actor, "incident.view")
     rows = incidents(actor)
     if filters.state == "":
         rows = rows.exclude(state=Incident.RESOLVED)

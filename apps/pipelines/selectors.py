@@ -44,7 +44,7 @@ def pipelines(actor: Actor) -> QuerySet[Pipeline]:
 
 
 def listed(actor: Actor, filters: Filters) -> list[Pipeline]:
-    """What fits the filters, in their order; at most `MOST_LISTED`."""
+    """What fits the filters, in their order; at most `MOST_LISTED`. Raises Denied for whoever may see none anywhere."""
     rows = _fitting(actor, filters)
     key = filters.sort.removeprefix("-")
     if key in ORDERS:
@@ -59,6 +59,7 @@ def paged(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -
 
 
 def _fitting(actor: Actor, filters: Filters) -> QuerySet[Pipeline]:
+    access.require(actor, "pipeline.view")
     rows = pipelines(actor)
     if filters.q:
         rows = rows.filter(Q(name__icontains=filters.q) | Q(slug__icontains=filters.q))

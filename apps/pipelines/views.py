@@ -25,7 +25,7 @@ from apps.runs import services as run_services
 from apps.sources import selectors as sources
 
 from . import drafting, editing, planning, presenting, proposals, selectors, services
-from .editing import Editing
+from .editing import Editing, Mode
 from .forms import Filter
 
 RUNS_SHOWN, VERSIONS_SHOWN = 8, 20
@@ -38,9 +38,9 @@ def pipelines(request: PageRequest) -> HttpResponse:
     filters = Filter(request.GET).filters()
     last, found = request.GET.get("last", ""), selectors.listed(request.actor, filters)
     newest = runs.newest(request.actor, [row.id for row in found])
-    rows = [{"pipeline": row, "run": newest.get(row.id)} for row in found]
+    rows = [(row, newest.get(row.id)) for row in found]
     shown = {
-        "rows": [row for row in rows if not last or (row["run"] and row["run"].state == last)],
+        "rows": [{"pipeline": row, "run": run} for row, run in rows if not last or (run and run.state == last)],
         "states": [(selectors.ACTIVE, _("Active")), (selectors.PAUSED, _("Paused"))],
         "run_states": run_words.STATES,
         "teams": sorted({(row.team.slug, row.team.name) for row in found}),
@@ -150,7 +150,7 @@ def _sent(request: PageRequest) -> Editing:
 def _edit(request: PageRequest, team: Any, found: Any) -> HttpResponse:
     place = editing.place_of(request.actor, team)
     if request.method != "POST":
-        mode = "yaml" if request.GET.get("as") == "yaml" else "form"
+        mode: Mode = "yaml" if request.GET.get("as") == "yaml" else "form"
         return _form(request, editing.begin(place, found, mode, timezone.get_current_timezone_name()))
     state = editing.posted(place, found, request.POST)
     if request.POST.get("act") != "propose":

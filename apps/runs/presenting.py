@@ -331,7 +331,7 @@ def shapes(rows: Sequence[Quarantine], plan: RunPlan | None) -> list[dict[str, A
     return [{"stream": stream, "rules": rules} for stream, rules in found.items()]
 
 
-def pretty(body: bytes) -> str:
+def pretty(body: bytes | memoryview) -> str:
     """Canonical JSON for people; the download keeps the exact bytes."""
     return json.dumps(json.loads(bytes(body)), indent=2, ensure_ascii=False)
 

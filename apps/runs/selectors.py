@@ -49,7 +49,8 @@ def runs(actor: Actor) -> QuerySet[Run]:
 
 
 def listed(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -> Page[Run]:
-    """A page of runs, newest first."""
+    """A page of runs, newest first. Raises Denied for whoever may see none anywhere."""
+    access.require(actor, "run.view")
     rows = runs(actor)
     if filters.state:
         rows = rows.filter(state=filters.state)
@@ -89,7 +90,7 @@ def newest(actor: Actor, pipeline_ids: Iterable[Id]) -> dict[UUID, Run]:
     """The last run of each of these pipelines, by the pipeline's id; one query however many runs there are."""
     last = Run.objects.filter(pipeline=OuterRef("pk")).order_by("-number").values("id")[:1]
     seen = pipelines.pipelines(actor).order_by().filter(id__in=list(pipeline_ids))
-    of_each = seen.values(last=Subquery(last)).values("last")
+    of_each = seen.annotate(last=Subquery(last)).values("last")
     return {row.pipeline_id: row for row in runs(actor).filter(id__in=of_each)}
 
 

@@ -120,13 +120,13 @@ pipelines:new                 GET    in        no        no     ok       no     
 pipelines:new                 POST   in        no        no     ok       no      no       no      no
 pipelines:pause               POST   in        --        no     ok       ok      no       no      --
 pipelines:pipeline            GET    in        --        ok     ok       ok      ok       ok      --
-pipelines:pipelines           GET    in        ok        ok     ok       ok      ok       ok      ok
+pipelines:pipelines           GET    in        no        ok     ok       ok      ok       ok      no
 pipelines:resume              POST   in        --        no     ok       ok      no       no      --
 pipelines:start               POST   in        --        no     ok       no      no       no      --
 pipelines:version             GET    in        --        ok     ok       ok      ok       ok      --
 pipelines-api:pause           POST   in        --        no     ok       ok      no       no      --
 pipelines-api:pipeline        GET    in        --        ok     ok       ok      ok       ok      --
-pipelines-api:pipelines       GET    in        ok        ok     ok       ok      ok       ok      ok
+pipelines-api:pipelines       GET    in        no        ok     ok       ok      ok       ok      no
 pipelines-api:plan            GET    in        --        ok     ok       ok      ok       ok      --
 pipelines-api:resume          POST   in        --        no     ok       ok      no       no      --
 pipelines-api:start           POST   in        --        no     ok       no      no       no      --
@@ -142,14 +142,14 @@ runs:manifest_file            GET    in        --        ok     ok       ok     
 runs:plan                     GET    in        --        ok     ok       ok      ok       ok      --
 runs:quarantine               GET    in        --        ok     ok       ok      ok       ok      --
 runs:run                      GET    in        --        ok     ok       ok      ok       ok      --
-runs:runs                     GET    in        ok        ok     ok       ok      ok       ok      ok
+runs:runs                     GET    in        no        ok     ok       ok      ok       ok      no
 runs-api:cancel               POST   in        --        no     ok       ok      no       no      --
 runs-api:checks               GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:log                  GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:manifest             GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:plan                 GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:run                  GET    in        --        ok     ok       ok      ok       ok      --
-runs-api:runs                 GET    in        ok        ok     ok       ok      ok       ok      ok
+runs-api:runs                 GET    in        no        ok     ok       ok      ok       ok      no
 runs-api:runs                 POST   in        --        no     ok       no      no       no      --
 
 changes:change                GET    in        --        ok     ok       ok      ok       ok      --
@@ -173,11 +173,11 @@ changes-api:withdraw          POST   in        --        no     no       no     
 
 incidents:acknowledge         POST   in        --        no     ok       ok      ok       no      --
 incidents:incident            GET    in        --        ok     ok       ok      ok       ok      --
-incidents:incidents           GET    in        ok        ok     ok       ok      ok       ok      ok
+incidents:incidents           GET    in        no        ok     ok       ok      ok       ok      no
 incidents:resolve             POST   in        --        no     ok       ok      ok       no      --
 incidents-api:acknowledge     POST   in        --        no     ok       ok      ok       no      --
 incidents-api:incident        GET    in        --        ok     ok       ok      ok       ok      --
-incidents-api:incidents       GET    in        ok        ok     ok       ok      ok       ok      ok
+incidents-api:incidents       GET    in        no        ok     ok       ok      ok       ok      no
 incidents-api:resolve         POST   in        --        no     ok       ok      ok       no      --
 
 audit:events                  GET    in        no        no     no       no      no       ok      no
