@@ -113,11 +113,12 @@ def _sentence(outcome: Outcome) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # Settings of an installation on this machine must not reach the tests.
+    # Settings of an installation on this machine must not reach the tests; without bytecode every worker would compile
+    # the product and its libraries again.
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("LOCKGATE_") or name.startswith("LOCKGATE_TEST_")
+        if (not name.startswith("LOCKGATE_") or name.startswith("LOCKGATE_TEST_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
 
 
