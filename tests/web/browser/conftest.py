@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Site:
 
     installation: Installation
     founding: Founding
-    passwords: dict[str, str]
+    passwords: dict[str, str] = field(repr=False)
     rows: dict[str, Any]
 
     @property
