@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import access
+
+from . import zones
 
 ROLE_LABELS = {
     access.VIEWER: _("Viewer: sees everything of the team"),
@@ -23,12 +24,6 @@ SCOPE_LABELS = {
     access.WRITE: _("Write: propose, start and acknowledge as you may"),
 }
 LIFETIMES = ((7, _("7 days")), (30, _("30 days")), (90, _("90 days")), (365, _("1 year")))
-
-
-def zones() -> list[tuple[str, str]]:
-    """UTC first, then every zone that is named after a place."""
-    places = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
-    return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in places)]
 
 
 def _choices(roles: tuple[str, ...]) -> list[tuple[str, Any]]:
@@ -56,13 +51,13 @@ class SetUp(forms.Form):
     )
     name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zones)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zones.offered)
     password = _password(_("Password"), new=True)
 
 
 class Join(forms.Form):
     name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zones)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zones.offered)
     password = _password(_("Password"), new=True)
 
 
@@ -77,7 +72,7 @@ class Reset(forms.Form):
 class Profile(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     time_zone = forms.ChoiceField(
-        label=_("Time zone"), choices=zones, help_text=_("Times on every page are shown in this zone.")
+        label=_("Time zone"), choices=zones.offered, help_text=_("Times on every page are shown in this zone.")
     )
 
 

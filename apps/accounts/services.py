@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.password_validation import validate_password
@@ -27,7 +26,7 @@ from apps.core.actor import Actor, system
 from apps.core.clock import now
 from apps.dataplane.errors import Conflict, Invalid, LockgateError, NotFound, Refused
 
-from . import links
+from . import links, zones
 from .models import ApiToken, Membership, Organisation, User
 from .selectors import ANONYMOUS, actor_of
 
@@ -160,7 +159,7 @@ def _strong(password: str, user: User, *, field: str = "password") -> str:
 
 
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in zones.known():
         raise Invalid(_("This is not a time zone that Lockgate knows."), field="time_zone")
     return name
 
@@ -252,7 +251,7 @@ def send_link(*, kind: str, person_id: str) -> None:
     with transaction.atomic():
         sent = _("mailed an invitation") if kind == "invitation" else _("mailed a password link")
         _record(system("general"), "person.mailed", sent, person=user.id)
-        EmailMessage(subject % {"name": organisation}, body, to=[user.email]).send()
+        EmailMessage(subject % {"name": " ".join(organisation.split())}, body, to=[user.email]).send()
 
 
 @dataclass(frozen=True)

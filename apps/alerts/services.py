@@ -30,7 +30,7 @@ def notify(*, user_ids: Iterable[object], sentence: str, url: str, level: Level 
 
 def send_mail(*, user_id: UUID | str, subject_ref: str, subject: str, body: str) -> Delivery:
     """Write the delivery and the job that sends it, in the caller's transaction. No personal data in either text."""
-    delivery = Delivery(user_id=user_id, subject_ref=subject_ref, subject=subject[:300], body=body)
+    delivery = Delivery(user_id=user_id, subject_ref=subject_ref, subject=" ".join(subject.split())[:300], body=body)
     delivery.save(force_insert=True)
     jobs.enqueue("alert.deliver", subject=f"delivery/{delivery.id}")
     return delivery
