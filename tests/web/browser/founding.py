@@ -58,6 +58,7 @@ def _page(chromium: Browser, url: str, seen: Founding) -> Watched:
 
 def _checked(watched: Watched, name: str, seen: Founding) -> Page:
     seen.violations[name] = watched.violations()
+    watched.keep(f"founding {name}")
     return watched.page
 
 
@@ -81,7 +82,7 @@ def _set_up(watched: Watched, seen: Founding) -> None:
         seen.steps_said = watched.said()
         _checked(watched, "founding", seen)
     page.wait_for_selector(".app")
-    seen.banner = page.inner_text(".banner-warn")
+    seen.banner = _checked(watched, "overview", seen).inner_text(".banner-warn")
 
 
 def _invite(watched: Watched, seen: Founding) -> None:

@@ -45,6 +45,8 @@ def _little_data(admin_url: str) -> None:
     text = re.sub(r"\b199880\b", str(CUSTOMERS), re.sub(r"\b500000\b", str(PAYMENTS), text))
     with psycopg.connect(databases.address(admin_url, governed.SOURCE)) as source:
         source.execute(text.encode())
+        source.commit()
+        source.execute("ANALYZE")
     whole = governed._output_checks
 
     def fitting() -> list[dict[str, Any]]:

@@ -1,14 +1,8 @@
-"""Every page, with rows behind its address: accessible in both themes, whole on a phone, and silent in the console.
-
-With LOCKGATE_TEST_SHOTS=<folder> a picture of each page in light, dark and narrow is kept there.
-"""
+"""Every page, with rows behind its address: accessible in both themes, whole on a phone, and silent in the console."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from django.urls import get_resolver
@@ -20,7 +14,6 @@ from .pages import FOUNDING, NO_PAGES, VISITS, Visit
 from .watching import NARROW, Watched
 
 pytestmark = pytest.mark.browser
-SHOTS = os.environ.get("LOCKGATE_TEST_SHOTS", "")
 
 
 def test_every_address_is_visited_or_known_to_be_no_page() -> None:
@@ -37,19 +30,12 @@ def test_a_page_is_accessible_whole_and_silent(site: Site, as_person: Callable[.
     found: dict[str, list[str]] = {}
     assert (response.status, watched.theme) == (visit.status, "light")
     found["light"] = watched.violations() + watched.too_wide()
-    _keep(watched, visit, "light")
+    watched.keep(f"{visit.path} {visit.who} light")
     watched.page.locator("[data-theme-toggle]").first.click()
     assert watched.theme == "dark"
     found["dark"] = watched.violations("color-contrast")
-    _keep(watched, visit, "dark")
+    watched.keep(f"{visit.path} {visit.who} dark")
     watched.page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     found["narrow"] = watched.violations() + watched.too_wide()
-    _keep(watched, visit, "narrow")
+    watched.keep(f"{visit.path} {visit.who} narrow")
     assert found == {"light": [], "dark": [], "narrow": []}
-
-
-def _keep(watched: Watched, visit: Visit, how: str) -> None:
-    if SHOTS:
-        name = re.sub(r"\W+", "-", f"{visit.path} {visit.who} {how}").strip("-")
-        whole = watched.page.evaluate("document.documentElement.scrollHeight") < 8_000
-        watched.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=whole)

@@ -1,7 +1,12 @@
-"""A browser page whose console is read along, and what axe, the content policy and a phone say about it."""
+"""A browser page whose console is read along, and what axe, the content policy and a phone say about it.
+
+With LOCKGATE_TEST_SHOTS=<folder> pictures of the pages are kept there.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,8 @@ from playwright.sync_api import ConsoleMessage, Page, Response
 AXE = Path(__file__).parents[2] / "vendor" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NARROW = {"width": 390, "height": 844}
+SHOTS = os.environ.get("LOCKGATE_TEST_SHOTS", "")
+TALLEST_PICTURE = 8_000
 _RUN = """async ([tags, rules]) => {
     const only = rules.length ? {type: "rule", values: rules} : {type: "tag", values: tags};
     const found = await axe.run(document, {runOnly: only, resultTypes: ["violations"]});
@@ -57,6 +64,13 @@ class Watched:
 
     def too_wide(self) -> list[str]:
         return self.page.evaluate(_TOO_WIDE)  # type: ignore[no-any-return]
+
+    def keep(self, name: str) -> None:
+        """A picture of the page, where pictures are wanted; only of its beginning when it is very long."""
+        if SHOTS:
+            whole = self.page.evaluate("document.documentElement.scrollHeight") < TALLEST_PICTURE
+            file = re.sub(r"\W+", "-", name).strip("-") + ".png"
+            self.page.screenshot(path=Path(SHOTS) / file, full_page=whole)
 
     @property
     def theme(self) -> str:
