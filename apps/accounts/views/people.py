@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -41,6 +42,7 @@ def person(request: PageRequest, person_id: UUID) -> HttpResponse:
         "may_propose": access.allowed(request.actor, "membership.propose"),
         "may_revoke": access.allowed(request.actor, "role.revoke"),
         "may_deactivate": access.allowed(request.actor, "person.deactivate"),
+        "letters": "" if settings.LOCKGATE.mail_url else settings.EMAIL_FILE_PATH,
     }
     return render(request, "accounts/person.html", said)
 

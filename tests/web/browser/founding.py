@@ -31,6 +31,7 @@ class Founding:
     banner_while_invited: int = 0
     banner_after_joining: int = 0
     invitation_url: str = ""
+    person_said: str = ""
     second_was_greeted: str = ""
 
 
@@ -41,7 +42,7 @@ def found(installation: Installation, chromium: Browser) -> Founding:
     _set_up(founder, seen)
     _invite(founder, seen)
     second = _page(chromium, url, seen)
-    _join(second, installation, seen)
+    _join(founder, second, installation, seen)
     founder.page.reload()
     seen.banner_after_joining = founder.page.get_by_text("Founding mode.").count()
     for watched in (founder, second):
@@ -101,8 +102,11 @@ def _invite(watched: Watched, seen: Founding) -> None:
     seen.banner_while_invited = page.get_by_text("Founding mode.").count()
 
 
-def _join(watched: Watched, installation: Installation, seen: Founding) -> None:
+def _join(founder: Watched, watched: Watched, installation: Installation, seen: Founding) -> None:
     seen.invitation_url = invitation_for(installation, f"{SECOND}@acme.example")
+    founder.open("/people/")
+    founder.page.get_by_role("link", name="Bob").click()
+    seen.person_said = _checked(founder, "invited", seen).inner_text("main")
     watched.open(seen.invitation_url)
     page = _checked(watched, "invitation", seen)
     page.get_by_label("Time zone").select_option("Asia/Tokyo")

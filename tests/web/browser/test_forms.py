@@ -26,7 +26,7 @@ class TestPolicies:
         erin.open(POLICY)
         verdict = page.locator("#verdict")
         expect(verdict).to_contain_text("nothing changes")
-        text = page.get_by_label("Rules")
+        text = page.get_by_role("textbox", name="Rules")
         whole = text.input_value()
         text.fill(whole.replace("kind: redact", "kind: blur"))
         expect(verdict).to_contain_text("blur")
@@ -46,7 +46,7 @@ class TestPolicies:
         page.get_by_label("Treatment", exact=True).select_option("drop")
         page.get_by_role("button", name="Add to the text").click()
         expect(page.get_by_text("Added at the end of the text.")).to_be_visible()
-        assert "name: addresses stay at home" in page.get_by_label("Rules").input_value()
+        assert "name: addresses stay at home" in page.get_by_role("textbox", name="Rules").input_value()
         assert page.get_by_label("Name", exact=True).input_value() == "Half typed"
         expect(page.locator("#verdict")).to_contain_text("addresses stay at home")
 

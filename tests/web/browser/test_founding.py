@@ -33,6 +33,10 @@ def test_the_founders_invitation_says_that_it_carries_one_signature(founding: Fo
     assert "Bob" in founding.change_said
 
 
+def test_without_a_mail_server_the_founder_learns_where_the_invitation_is(site: Site, founding: Founding) -> None:
+    assert f"lies as a file in {site.installation.data.root / 'mail'}" in founding.person_said
+
+
 def test_founding_ends_when_the_second_reviewer_has_joined(founding: Founding) -> None:
     assert founding.second_was_greeted == "Bob"
     assert founding.banner_after_joining == 0
