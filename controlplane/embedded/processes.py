@@ -48,6 +48,9 @@ _WEB = (
     *("--log-level", "warning", "--timeout-graceful-shutdown", "3", "--no-server-header", "--lifespan", "off"),
 )
 
+# Sessions are the web process's; links in mail are signed when the general worker sends them.
+SIGNS_LINKS = ("web", "general")
+
 PROCESSES: tuple[Process, ...] = (
     Process("web", "web", _WEB),
     Process("extract", "worker", _worker("extract", "threads"), kek="extract"),
@@ -93,11 +96,12 @@ def environment(process: Process, installation: Installation, outer: Mapping[str
         "LOCKGATE_ROLE": process.role,
         "LOCKGATE_DATABASE_URL": installation.database_url(process.role),
         "LOCKGATE_BROKER_URL": installation.broker_url,
-        "LOCKGATE_SECRET_KEY_FILE": str(installation.secret_key),
         "LOCKGATE_PORT": str(installation.port),
         "LOCKGATE_URL": installation.url,
         **_FRUGAL,
     }
+    if process.name in SIGNS_LINKS:
+        mine["LOCKGATE_SECRET_KEY_FILE"] = str(installation.secret_key)
     for loop in process.loops:
         mine[f"LOCKGATE_DATABASE_URL_{loop.upper()}"] = installation.database_url(loop)
     if process.kek in installation.keks:

@@ -169,7 +169,8 @@ class TestApi:
         found = opened(shop)
         client, address = browse("alice"), f"/api/v1/incidents/{found.number}/acknowledge"
         with as_role("web"):
-            answers = [client.post(address, content_type="application/json", headers={"Idempotency-Key": "one"}) for _ in "ab"]
+            key = {"Idempotency-Key": "one"}
+            answers = [client.post(address, content_type="application/json", headers=key) for _ in "ab"]
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[1]["Idempotent-Replayed"] == "true"
         assert IncidentEntry.objects.filter(incident=found, what="acknowledged").count() == 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.http import StreamingHttpResponse
 from django.test import Client, RequestFactory
 
 from apps.accounts.models import Membership
@@ -136,11 +137,15 @@ async def everything(seen: Watch) -> list[str]:
     return [event async for event in stream(seen)]
 
 
+async def whole(response: StreamingHttpResponse) -> bytes:
+    return b"".join([piece async for piece in response.streaming_content])
+
+
 class TestStream:
     def read(self, browse: Browse, who: str, run: Run) -> tuple[int, str]:
         with as_role("web"):
             response = browse(who).get(f"/runs/{run.number}/events")
-            body = b"".join(response)
+            body = async_to_sync(whole)(response)
         return response.status_code, body.decode()
 
     def test_it_ends_when_the_run_has_ended(self, shop: Shop, browse: Browse) -> None:
