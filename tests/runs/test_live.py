@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from asgiref.sync import async_to_sync
 from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory
 
 from apps.accounts.models import Membership
@@ -137,7 +138,9 @@ async def everything(seen: Watch) -> list[str]:
     return [event async for event in stream(seen)]
 
 
-async def whole(response: StreamingHttpResponse) -> bytes:
+async def whole(response: HttpResponseBase) -> bytes:
+    if not isinstance(response, StreamingHttpResponse):
+        return b""
     return b"".join([piece async for piece in response.streaming_content])
 
 
