@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import threading
+import time
 from typing import Any
 
 from celery import Celery
@@ -47,6 +49,44 @@ class Keys:
         self.said = sentence
 
 
+class Hearing:
+    """Ends a worker that has become deaf, so that it is started again.
+
+    When the broker dies at the moment of an acknowledgement, the message stays unacknowledged in this process: it fills
+    the prefetch of one for ever, and the worker takes no other message, though it lives and beats.
+    """
+
+    STRIKES = 2
+
+    def __init__(self) -> None:
+        self.missed = 0
+
+    def listen(self) -> None:
+        """Look every few seconds, from a daemon thread."""
+        threading.Thread(target=self._go_on, name="hearing", daemon=True).start()
+
+    def _go_on(self) -> None:
+        from apps.core import beats
+
+        while True:
+            time.sleep(beats.EVERY_SECONDS)
+            self.look()
+
+    def look(self) -> None:
+        from django.conf import settings
+        from django.db import DatabaseError, InterfaceError, connection
+
+        from apps.core import jobs
+
+        try:
+            self.missed = self.missed + 1 if jobs.overlooked(settings.LOCKGATE_QUEUE) else 0
+        except (DatabaseError, InterfaceError):
+            connection.close()
+        if self.missed >= self.STRIKES:
+            log.error("this worker no longer hears the broker; it ends, to be started again")
+            os._exit(1)  # It holds no job; a warm shutdown would wait for the broker.
+
+
 _keys = Keys()
 _state: dict[str, Any] = {}
 
@@ -76,6 +116,7 @@ def begin(**_: Any) -> None:
 
     role = settings.LOCKGATE.role
     _state["beats"] = beats.start(NAME_OF_ROLE.get(role, role), role=role, locked=_keys.locked)
+    Hearing().listen()
 
 
 @worker_shutdown.connect

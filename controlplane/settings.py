@@ -198,8 +198,15 @@ CELERY_TASK_DEFAULT_QUEUE = "general"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Without a socket timeout a broker that hangs, instead of being dead, holds up whoever commits a job for ever.
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"visibility_timeout": 900, "unacked_restore_interval": 5, "unacked_restore_throttle": 1, "max_retries": 0}
+    {
+        "visibility_timeout": 900,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "max_retries": 0,
+        "socket_timeout": 5,
+    }
     if CELERY_BROKER_URL.startswith("redis")
     else {}
 )

@@ -30,6 +30,7 @@ from .models import Job
 
 log = logging.getLogger("lockgate.jobs")
 NUDGE_AGAIN = timedelta(seconds=5)
+UNHEARD = timedelta(seconds=10)
 
 
 @dataclass
@@ -228,6 +229,14 @@ def sweep(*, on_takeover: Callable[[Job], None] | None = None, limit: int = 200)
         Job.objects.filter(id=job.id, state=Job.QUEUED).update(nudged_at=Now())
         nudge(str(job.id), job.queue)
     return len(expired)
+
+
+def overlooked(queue: str) -> bool:
+    """Whether due jobs of a queue were nudged again and still wait, while no worker of it on this host is at work."""
+    before = Now() - UNHEARD
+    told = Job.objects.filter(queue=queue, state=Job.QUEUED, run_after__lt=before, nudged_at__gte=F("run_after"))
+    busy = Job.objects.filter(queue=queue, state=Job.CLAIMED, owner__startswith=f"{socket.gethostname()}:")
+    return told.exists() and not busy.exists()
 
 
 def _take_back(job: Job, on_takeover: Callable[[Job], None] | None) -> None:

@@ -65,7 +65,10 @@ def _numbers(app: str) -> list[int]:
         ends = Run.objects.order_by("state", "-number").distinct("state")
         return list(ends.values_list("number", flat=True))
     model = {"changes": Change, "incidents": Incident}[app]
-    return list(model.objects.order_by("-number").values_list("number", flat=True)[:4])  # type: ignore[attr-defined]
+    if model is Change:
+        # The newest of every kind.
+        return list(Change.objects.order_by("kind", "-number").distinct("kind").values_list("number", flat=True))
+    return list(Incident.objects.order_by("-number").values_list("number", flat=True)[:3])
 
 
 def _ids(name: str) -> list[object]:

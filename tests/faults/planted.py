@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import re
+import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -56,11 +56,10 @@ class Needles:
             assert len(raw) >= FEWEST_BYTES, f"{name} is too short to be found for certain"
             for form in _forms(raw):
                 self._of[form.lower()] = name
-        longest_first = sorted(self._of, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
 
     def names_in(self, content: bytes) -> set[str]:
-        return {self._of[found] for found in self._pattern.findall(content.lower())}
+        lowered = content.lower()
+        return {name for form, name in self._of.items() if form in lowered}
 
 
 def _forms(raw: bytes) -> Iterator[bytes]:
@@ -74,17 +73,28 @@ def _forms(raw: bytes) -> Iterator[bytes]:
 
 
 def files(places: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
-    """Every file's name and content beneath the places, of Parquet the cells as well."""
+    """Every file's name and content beneath the places, of Parquet the cells as well; the same content once."""
+    seen = set()
     for place in places:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and not path.is_symlink():
-                yield path, str(path).encode() + b"\n" + path.read_bytes() + _cells(path)
+                content = path.read_bytes()
+                known = hashlib.sha256(content).digest()
+                yield path, str(path).encode() + (b"" if known in seen else b"\n" + content + _cells(path))
+                seen.add(known)
 
 
 def _cells(path: Path) -> bytes:
     if path.suffix != ".parquet":
         return b""
     try:
-        return "\n".join(str(column.to_pylist()) for column in pq.read_table(path).columns).encode()
+        return b"\n".join(_values(column) for column in pq.read_table(path).columns)
     except (OSError, pa.ArrowException):
         return b""  # A test altered it.
+
+
+def _values(column: pa.ChunkedArray) -> bytes:
+    if not pa.types.is_string(column.type):
+        return str(column.to_pylist()).encode()
+    # The bytes of all values, one behind the other, as Arrow holds them.
+    return b"\n".join(chunk.buffers()[2].to_pybytes() for chunk in column.chunks if chunk.buffers()[2])

@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 
+from apps.accounts import services as accounts
 from apps.audit.models import Event
 from apps.core.models import Job
 from apps.core.tasks import run_job
 from apps.runs.models import Part, Run, Step
 
 from . import expected
+from .browser import Browser
 from .installation import Installation, eventually
 from .organisation import World, state_of, step_of
 
@@ -50,6 +52,17 @@ def _refused(installation: Installation) -> bool:
         except OSError:
             return True
     return False
+
+
+def test_a_broker_that_hangs_holds_up_nobody(installation: Installation, world: World) -> None:
+    token = accounts.create_token(actor=world.people.actor("alice"), name="starter", scopes=["read", "write"], days=1)
+    program = Browser(installation.port, bearer=token.secret)
+    began = time.monotonic()
+    with installation.frozen("broker"):
+        answer = program.post(f"/api/v1/pipelines/crm/{PIPELINE}/start")
+        assert (answer.status, time.monotonic() - began < 30) == (201, True)
+    run = world.ended(Run.objects.get(number=answer.json()["number"]), 180)
+    assert run.state == Run.PUBLISHED, run.sentence
 
 
 def test_messages_made_by_hand_start_nothing(installation: Installation, world: World) -> None:

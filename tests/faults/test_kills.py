@@ -12,8 +12,10 @@ import pytest
 
 from apps.audit import services as audit
 from apps.runs.models import Run, Step
+from controlplane.embedded import ports
 
 from . import expected
+from .browser import Browser
 from .databases import TARGET
 from .installation import Installation, eventually
 from .organisation import World, patiently, state_of, step_of
@@ -82,6 +84,8 @@ def test_a_kill_costs_nothing_but_time(
     assert run.state == Run.PUBLISHED, f"{said}: {run.sentence}"
     installation.wait_restarted(kill.process, pid)
     assert outcome(world, run) == as_expected(world, run), kill
+    eventually(lambda: not ports.is_free(installation.port), "the pages", 60)
+    assert [Browser(installation.port).get("/login/").status for _ in range(3)] == [200] * 3
     record.append(said)
 
 
