@@ -191,8 +191,9 @@ CELERY_BROKER_URL = LOCKGATE.broker_url or "memory://"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A message is acknowledged when it arrives: the job's row is the truth, and an acknowledgement that fails because the
+# broker has died meanwhile would fill the prefetch of one for ever.
+CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "general"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
