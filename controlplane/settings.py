@@ -182,6 +182,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Everything the pages do, for programs. Errors are RFC 9457 problem documents.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  the name of a model
