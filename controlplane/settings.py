@@ -102,6 +102,8 @@ if DEBUG:
 DATABASES = {"default": _config.database(LOCKGATE.database_url)} if LOCKGATE.database_url else {}
 if DATABASES and LOCKGATE.role == "web":
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}  # type: ignore[index]
+    # After a crash of the database every pooled connection would give somebody an error page first.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
