@@ -158,9 +158,9 @@ class ChangeDetail:
 def visible(actor: Actor) -> QuerySet[Change]:
     """The changes that the actor may see: of their teams, and those they took part in."""
     rows = Change.objects.select_related("team")
-    if actor.kind == "system" or actor.organisation & access.ACTIONS["change.view"]:
+    if access.everywhere(actor, "change.view"):
         return rows
-    seen: Any = Q(team_id__in=_teams_with(actor, access.ACTIONS["change.view"]))
+    seen: Any = Q(team_id__in=access.teams(actor, "change.view"))
     if actor.organisation & TEAMLESS_READERS or _teams_with(actor, frozenset({access.REVIEWER})):
         seen |= Q(team=None)
     person = _uuid(actor.id)

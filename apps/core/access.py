@@ -65,6 +65,16 @@ def allowed(actor: Actor, action: str, team_id: object | None = None) -> bool:
     return bool(roles & held)
 
 
+def everywhere(actor: Actor, action: str) -> bool:
+    """Whether the action is open to the actor in every team: an auditor, or the product itself."""
+    return actor.kind == "system" or bool(ACTIONS[action] & actor.organisation and allowed(actor, action))
+
+
+def teams(actor: Actor, action: str) -> list[str]:
+    """The teams in which the actor may do the action."""
+    return [team for team in actor.teams if allowed(actor, action, team)]
+
+
 def require(actor: Actor, action: str, team_id: object | None = None) -> None:
     """Raise Denied, naming action and roles, unless the actor may."""
     if not allowed(actor, action, team_id):

@@ -29,9 +29,8 @@ class Filters:
 def incidents(actor: Actor) -> QuerySet[Incident]:
     """Every incident that the actor may see."""
     rows = Incident.objects.select_related("team")
-    everywhere = bool(actor.organisation & access.ACTIONS["incident.view"]) and access.allowed(actor, "incident.view")
-    if actor.kind != "system" and not everywhere:
-        rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "incident.view", team)])
+    if not access.everywhere(actor, "incident.view"):
+        rows = rows.filter(team_id__in=access.teams(actor, "incident.view"))
     return rows
 
 

@@ -37,9 +37,8 @@ class Filters:
 def pipelines(actor: Actor) -> QuerySet[Pipeline]:
     """Every pipeline that the actor may see, by team and name."""
     rows = Pipeline.objects.filter(archived_at=None).select_related("team", "source__team", "destination__team")
-    everywhere = bool(actor.organisation & access.ACTIONS["pipeline.view"]) and access.allowed(actor, "pipeline.view")
-    if actor.kind != "system" and not everywhere:
-        rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "pipeline.view", team)])
+    if not access.everywhere(actor, "pipeline.view"):
+        rows = rows.filter(team_id__in=access.teams(actor, "pipeline.view"))
     return rows.order_by("team__name", "name", "id")
 
 

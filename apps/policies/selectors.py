@@ -78,11 +78,9 @@ def active(team_id: Id) -> tuple[PolicyText, ...]:
 def policies(actor: Actor) -> QuerySet[Policy]:
     """Every policy that the actor may see, by team and name."""
     rows = Policy.objects.filter(archived_at=None).select_related("team").order_by("team__name", "name", "id")
-    if actor.kind == "system" or (
-        access.ACTIONS["policy.view"] & actor.organisation and access.allowed(actor, "policy.view")
-    ):
-        return rows
-    return rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "policy.view", team)])
+    if not access.everywhere(actor, "policy.view"):
+        rows = rows.filter(team_id__in=access.teams(actor, "policy.view"))
+    return rows
 
 
 def policy(actor: Actor, team: str, slug: str) -> Policy:

@@ -42,9 +42,8 @@ class Filters:
 def runs(actor: Actor) -> QuerySet[Run]:
     """Every run that the actor may see."""
     rows = Run.objects.select_related("pipeline__team")
-    everywhere = bool(actor.organisation & access.ACTIONS["run.view"]) and access.allowed(actor, "run.view")
-    if actor.kind != "system" and not everywhere:
-        rows = rows.filter(team_id__in=[team for team in actor.teams if access.allowed(actor, "run.view", team)])
+    if not access.everywhere(actor, "run.view"):
+        rows = rows.filter(team_id__in=access.teams(actor, "run.view"))
     return rows
 
 

@@ -79,7 +79,11 @@ def suggested_tags(column: Column) -> tuple[str, ...]:
 def connections(actor: Actor) -> QuerySet[Connection]:
     """Every connection that the actor may see, by team and name."""
     rows = Connection.objects.filter(archived_at=None).select_related("team").order_by("team__name", "name", "id")
-    return rows if _sees_all(actor, "connection.view") else rows.filter(team_id__in=_teams(actor, "connection.view"))
+    return (
+        rows
+        if access.everywhere(actor, "connection.view")
+        else rows.filter(team_id__in=access.teams(actor, "connection.view"))
+    )
 
 
 def connection(actor: Actor, id: Id) -> Connection:
@@ -152,8 +156,8 @@ def last_tests(connection: Connection) -> tuple[ConnectionTest, ...]:
 def tests(actor: Actor, batch: object) -> tuple[ConnectionTest, ...]:
     """The tests of one batch, read before write. Raises NotFound."""
     rows = ConnectionTest.objects.filter(batch=_uuid(batch)).select_related("team", "connection").order_by("purpose")
-    if not _sees_all(actor, "connection.view"):
-        rows = rows.filter(team_id__in=_teams(actor, "connection.view"))
+    if not access.everywhere(actor, "connection.view"):
+        rows = rows.filter(team_id__in=access.teams(actor, "connection.view"))
     found = tuple(rows)
     if not found:
         raise NotFound(_("There is no such test, or none that you may see."))
@@ -306,9 +310,9 @@ def _newest_tests(rows: Sequence[Connection]) -> dict[UUID, tuple[ConnectionTest
 
 def _visible_datasets(actor: Actor) -> QuerySet[Dataset]:
     rows = Dataset.objects.filter(connection__archived_at=None).select_related("connection__team")
-    if _sees_all(actor, "dataset.view"):
+    if access.everywhere(actor, "dataset.view"):
         return rows
-    return rows.filter(connection__team_id__in=_teams(actor, "dataset.view"))
+    return rows.filter(connection__team_id__in=access.teams(actor, "dataset.view"))
 
 
 def _filtered(rows: QuerySet[Dataset], q: str, connection_id: str, state: str) -> QuerySet[Dataset]:
@@ -343,15 +347,6 @@ def _column_counts(dataset_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, in
         )
     )
     return {dataset: (columns, unclassified, sensitive) for dataset, columns, unclassified, sensitive in rows}
-
-
-def _teams(actor: Actor, action: str) -> list[str]:
-    return [team for team in actor.teams if access.allowed(actor, action, team)]
-
-
-def _sees_all(actor: Actor, action: str) -> bool:
-    """Whether the action is open to the actor in every team: an auditor, or the product itself."""
-    return actor.kind == "system" or bool(access.ACTIONS[action] & actor.organisation and access.allowed(actor, action))
 
 
 def _one(rows: QuerySet[Row], sentence: str) -> Row:
