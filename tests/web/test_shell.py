@@ -112,6 +112,11 @@ class TestDocumentation:
         assert sorted(names) == sorted(set(names))
         assert [operation["operationId"] for operation in operations if not operation.get("description")] == []
 
+    def test_a_program_that_asks_for_json_gets_it(self, browser: Client) -> None:
+        answer = browser.get("/api/v1/schema", headers={"Accept": "application/json"})
+        assert answer.status_code == 200
+        assert answer.json()["openapi"].startswith("3.")
+
     def test_it_says_how_to_send_a_token(self, browser: Client) -> None:
         document = browser.get("/api/v1/schema?format=json").json()
         assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
