@@ -1,0 +1,40 @@
+"""Settings are read strictly, and none is undocumented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controlplane import config
+
+DOCUMENT = Path(config.__file__).parents[1] / "docs" / "settings.md"
+
+
+def test_every_setting_is_documented_and_no_other():
+    rows = [line.split("`")[1] for line in DOCUMENT.read_text().splitlines() if line.startswith("| `LOCKGATE_")]
+    assert sorted(rows) == sorted(config.SETTINGS)
+
+
+def test_an_unknown_setting_is_an_error_that_names_it():
+    with pytest.raises(config.ConfigError, match="LOCKGATE_DATBASE_URL is no setting"):
+        config.read({"LOCKGATE_DATBASE_URL": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LOCKGATE_ROLE", "root"), ("LOCKGATE_LOG_LEVEL", "loud"), ("LOCKGATE_SECRET_KEY_FILE", "/nowhere")],
+)
+def test_a_malformed_setting_is_an_error_that_names_it(name, value):
+    with pytest.raises(config.ConfigError, match=name):
+        config.read({name: value})
+
+
+def test_a_database_address_may_hold_any_password_and_a_socket_directory():
+    parsed = config.database("postgresql://us%40er:p%2Fw@/name?host=/run/pg")
+    assert (parsed["USER"], parsed["PASSWORD"], parsed["HOST"], parsed["NAME"]) == ("us@er", "p/w", "/run/pg", "name")
+
+
+def test_another_database_than_postgresql_is_refused():
+    with pytest.raises(config.ConfigError, match="postgresql://"):
+        config.database("mysql://a:b@c/d")
