@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .kinds import KINDS
-from .selectors import ALL, MINE, NEEDS_ME, OPEN, Filters
+from .shown import ALL, MINE, NEEDS_ME, OPEN, Filters
 
 STATES = (
     ("OPEN", _("Awaiting review")),

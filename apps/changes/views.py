@@ -19,6 +19,7 @@ from apps.dataplane.errors import Denied, LockgateError
 from . import selectors, services
 from .forms import STATES, Decide, Edit, Filter, Say
 from .kinds import KINDS
+from .shown import ALL, MINE, NEEDS_ME, OPEN
 
 
 @require_safe
@@ -31,10 +32,10 @@ def changes(request: PageRequest) -> HttpResponse:
     tabs = [
         {"url": f"{here}?show={name}", "label": label, "active": filters.show == name, "badge": badge}
         for name, label, badge in (
-            (selectors.OPEN, _("Open"), 0),
-            (selectors.NEEDS_ME, _("Needs me"), waiting),
-            (selectors.MINE, _("Mine"), 0),
-            (selectors.ALL, _("All"), 0),
+            (OPEN, _("Open"), 0),
+            (NEEDS_ME, _("Needs me"), waiting),
+            (MINE, _("Mine"), 0),
+            (ALL, _("All"), 0),
         )
     ]
     shown = {
