@@ -21,6 +21,8 @@ class Pipeline(Record):
     destination = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="pipelines_to")
     active_version = models.PositiveIntegerField()
     paused_at = models.DateTimeField(null=True)
+    paused_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    paused_by = models.CharField(max_length=120, blank=True, default="", db_default="")
     next_due_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True)
 

@@ -25,6 +25,10 @@ class CheckResult(Record):
     observed = models.CharField(max_length=300)
     unexpected = models.BigIntegerField(null=True)
     total = models.BigIntegerField(null=True)
+    # A share of rows (0 to 1) or a count, where telling it tells nothing of a row; with the limits that it was held to.
+    measured = models.DecimalField(max_digits=28, decimal_places=9, null=True)
+    lowest = models.DecimalField(max_digits=28, decimal_places=9, null=True)
+    highest = models.DecimalField(max_digits=28, decimal_places=9, null=True)
 
     class Meta:
         constraints: ClassVar = [
