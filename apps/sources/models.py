@@ -134,6 +134,62 @@ class Column(Record):
         return self.name
 
 
+class Profile(Record):
+    """What a bounded look at a dataset's rows counted. Only the newest that is done keeps its body.
+
+    Of a column that nobody decided is not sensitive the body holds shapes and counts, no value.
+    """
+
+    RUNNING, DONE, FAILED = "RUNNING", "DONE", "FAILED"
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="profiles")
+    state = models.CharField(max_length=10, default=RUNNING)
+    body = models.JSONField(default=dict, help_text="{rows, sampled, at, columns: [ColumnProfile]}")
+    failure = models.TextField(blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_profile_at_work", fields=["dataset"], condition=models.Q(state="RUNNING")
+            )
+        ]
+        indexes: ClassVar = [models.Index(name="profile_of_dataset", fields=["dataset", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.dataset_id} {self.state}"
+
+
+class Difference(Record):
+    """A difference that discovery found and nobody has settled: classified, seen, or gone back to what it was.
+
+    `column` is empty where the whole dataset came or went. Two of one column at once are one: from the first to the last.
+    """
+
+    CLASSIFIED, SEEN, REVERTED, REPLACED = "CLASSIFIED", "SEEN", "REVERTED", "REPLACED"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="differences")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="differences")
+    column = models.CharField(max_length=63, blank=True)
+    what = models.CharField(max_length=10)
+    before = models.CharField(max_length=200, blank=True)
+    after = models.CharField(max_length=200, blank=True)
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.CharField(max_length=120, blank=True)
+    settled_how = models.CharField(max_length=10, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_open_difference", fields=["dataset", "column"], condition=models.Q(settled_at__isnull=True)
+            )
+        ]
+        indexes: ClassVar = [models.Index(name="difference_of_connection", fields=["connection", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.column}"
+
+
 class Classification(models.Model):
     """What a column is, decided by an approved change. The newest row of a column counts; no row: unclassified.
 
