@@ -23,6 +23,9 @@ JOBS: dict[str, JobKind] = {
     "connection.discover": JobKind(
         "apps.sources.tasks.discover", queue="extract", lease_seconds=120, on_dead="apps.sources.tasks.discover_dead"
     ),
+    "connection.profile": JobKind(
+        "apps.sources.tasks.profile", queue="extract", lease_seconds=120, on_dead="apps.sources.tasks.profile_dead"
+    ),
     "run.inspect": JobKind("apps.runs.tasks.inspect", queue="publish", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),

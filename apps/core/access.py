@@ -25,6 +25,8 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "connection.discover": frozenset({ENGINEER, STEWARD}),
     "connection.propose": frozenset({ENGINEER}),
     "dataset.view": _READERS,
+    "dataset.profile": frozenset({ENGINEER, STEWARD}),
+    "drift.settle": frozenset({ENGINEER, STEWARD}),
     "classification.propose": frozenset({STEWARD, ENGINEER}),
     "policy.view": _READERS,
     "policy.propose": frozenset({STEWARD}),

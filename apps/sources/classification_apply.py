@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.dataplane.errors import Conflict
 
-from . import classification_proposals
+from . import classification_proposals, profiling
 from .classification_proposals import Name
 from .models import Classification, Column
 from .selectors import Tags, tags_of
@@ -29,6 +29,9 @@ def apply(*, proposal: Mapping[str, Any], target: str, base_version: int, change
     held = tags_of(column.id for column in live.values())
     changed = {name: column for name, column in live.items() if held.get(column.id) != wanted.get(name)}
     _classify(changed, wanted, change)
+    profiling.forget_values(
+        (column.dataset_id, column.name) for name, column in changed.items() if wanted.get(name) != ()
+    )
     return scope
 
 

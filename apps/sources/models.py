@@ -17,7 +17,8 @@ from apps.core.models import Record
 
 # The words of a name such as `contact_e-mail`; the text search would take what has dots and slashes for an address.
 NAME_WORDS = SearchVector(
-    Func(F("name"), Value("_-./"), Value("    "), function="translate", output_field=models.TextField()), config="simple"
+    Func(F("name"), Value("_-./"), Value("    "), function="translate", output_field=models.TextField()),
+    config="simple",
 )
 
 
@@ -160,9 +161,7 @@ class Profile(Record):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="one_profile_at_work", fields=["dataset"], condition=models.Q(state="RUNNING")
-            )
+            models.UniqueConstraint(name="one_profile_at_work", fields=["dataset"], condition=models.Q(state="RUNNING"))
         ]
         indexes: ClassVar = [models.Index(name="profile_of_dataset", fields=["dataset", "id"])]
 
@@ -173,7 +172,7 @@ class Profile(Record):
 class Difference(Record):
     """A difference that discovery found and nobody has settled: classified, seen, or gone back to what it was.
 
-    `column` is empty where the whole dataset came or went. Two of one column at once are one: from the first to the last.
+    `column` is empty where the whole dataset came or went. Of one column there is one: from what it was to what it is.
     """
 
     CLASSIFIED, SEEN, REVERTED, REPLACED = "CLASSIFIED", "SEEN", "REVERTED", "REPLACED"

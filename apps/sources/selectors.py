@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery
@@ -18,10 +18,11 @@ from apps.dataplane.classify import NONE
 from apps.dataplane.errors import NotFound
 from apps.dataplane.plan import EndpointRef, TableRef, TableSchema
 from apps.dataplane.policy import ColumnFacts
+from apps.dataplane.profile import without_values
 
 from . import definition
 from .definition import ConnectionDefinition
-from .models import Classification, Column, Connection, ConnectionTest, ConnectionVersion, Dataset, Discovery
+from .models import Classification, Column, Connection, ConnectionTest, ConnectionVersion, Dataset, Discovery, Profile
 
 Row = TypeVar("Row", bound=Model)
 Tags = tuple[str, ...] | None
@@ -273,6 +274,35 @@ def tables(connection_id: Id) -> list[TableRef]:
 def tags_of(column_ids: Iterable[UUID]) -> Mapping[UUID, Tags]:
     """Tags by column id; a column that is missing is unclassified."""
     return _tags(list(column_ids))
+
+
+# profiles
+
+
+def profile_of(dataset_id: Id) -> Profile | None:
+    """The newest profile of a dataset that is done; None without one.
+
+    Its body: {rows, sampled, at, columns: [{name, type, sensitive, nulls, distinct,
+    min_length, max_length, minimum, maximum, patterns: [[shape, count]], histogram: [count]}]}. Of a column that is not
+    classified as harmless *now* it holds no value, whatever was stored.
+    """
+    rows = Profile.objects.filter(dataset_id=_uuid(dataset_id), state=Profile.DONE).select_related("dataset")
+    found = rows.order_by("-id").first()
+    if found is not None:
+        readable = {name for name, tags in classification_of(found.dataset).items() if tags == ()}
+        found.body = hiding(found.body, {one["name"] for one in found.body["columns"]} - readable)
+    return found
+
+
+def last_profile(dataset: Dataset) -> Profile | None:
+    """The newest profile, in whatever state: for a page that waits for it. Its body is not to be shown."""
+    return Profile.objects.filter(dataset=dataset).order_by("-id").first()
+
+
+def hiding(body: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """A profile's body without the values of the named columns."""
+    columns = [without_values(one) if one["name"] in names else one for one in body.get("columns", ())]
+    return {**body, "columns": columns} if body else {}
 
 
 # beneath

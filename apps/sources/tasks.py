@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.core.jobs import Lease
 
-from . import services
+from . import profiling, services
 
 
 def test(lease: Lease) -> None:
@@ -13,6 +13,14 @@ def test(lease: Lease) -> None:
 
 def discover(lease: Lease) -> None:
     services.run_discovery(lease=lease)
+
+
+def profile(lease: Lease) -> None:
+    profiling.run_profile(lease=lease)
+
+
+def profile_dead(subject: str, outcome: str) -> None:
+    profiling.give_up_profile(profile_id=subject.partition("/")[2], outcome=outcome)
 
 
 def test_dead(subject: str, outcome: str) -> None:
