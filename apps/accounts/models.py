@@ -120,3 +120,23 @@ class ApiToken(AbstractAuthToken):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Device(Record):
+    """A session in some browser, so that its owner can recognise and end it. Its key opens nothing by itself elsewhere.
+
+    `session_key` is empty once the session has ended; the row stays as history.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    session_key = models.CharField(max_length=40, blank=True)
+    browser = models.CharField(max_length=120, help_text="What the browser calls itself, shortened; no address.")
+    seen_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="device_owner", fields=["user", "id"], condition=Q(ended_at=None))]
+
+    def __str__(self) -> str:
+        return self.browser

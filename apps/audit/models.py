@@ -1,10 +1,11 @@
-"""Events as appended, their personal detail beside them, and the sequence that the notary gives them."""
+"""Events as appended, their personal detail beside them, their sequence by the notary; exports and verifications."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.core.models import Record
@@ -27,6 +28,7 @@ class Event(Record):
             models.Index(name="event_action", fields=["action", "id"]),
             models.Index(name="event_actor", fields=["actor_id", "id"]),
             models.Index(name="event_subject", fields=["subject", "id"]),
+            models.Index(name="event_team", fields=["team_id", "id"], condition=~Q(team_id="")),
         ]
 
     def __str__(self) -> str:
@@ -60,3 +62,55 @@ class Sequenced(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class Task(Record):
+    """Work on the log that an auditor waits for: QUEUED → RUNNING → DONE or FAILED."""
+
+    QUEUED, RUNNING, DONE, FAILED = "QUEUED", "RUNNING", "DONE", "FAILED"
+
+    asked_by = models.CharField(max_length=60, help_text="The id of whoever asked.")
+    state = models.CharField(max_length=10, default=QUEUED)
+    done = models.PositiveBigIntegerField(default=0, help_text="Events looked at so far.")
+    total = models.PositiveBigIntegerField(default=0, help_text="Events to look at, as far as that is known.")
+    failure = models.TextField(blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Export(Task):
+    """A file of the events that fit a search. EXPIRED when its file has been removed."""
+
+    EXPIRED = "EXPIRED"
+
+    format = models.CharField(max_length=5, help_text="csv or jsonl.")
+    filters = models.JSONField()
+    filter_text = models.TextField(help_text="The search for people, as it stands in the file.")
+    until = models.UUIDField(help_text="No event with a greater id is in it.")
+    rows = models.PositiveBigIntegerField(default=0)
+    size = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="an_export_has_a_known_format", condition=Q(format__in=["csv", "jsonl"]))
+        ]
+
+    def __str__(self) -> str:
+        return f"audit-{self.id}.{self.format}"
+
+
+class Walk(Task):
+    """A verification of the whole log as a job. `first_bad` is empty when the log is whole."""
+
+    ok = models.BooleanField(null=True)
+    sequenced = models.PositiveBigIntegerField(default=0)
+    pending = models.PositiveBigIntegerField(default=0)
+    first_bad = models.CharField(max_length=60, blank=True)
+    sentence = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.sentence

@@ -74,9 +74,12 @@ class Job(Record):
 
 
 class ProcessBeat(models.Model):
-    """The last sign of life of a process, and whether it can open its keys."""
+    """The last sign of life of one process, what it does, and whether it can open its keys."""
 
-    name = models.CharField(primary_key=True, max_length=40)
+    name = models.CharField(primary_key=True, max_length=40, help_text="Of this very process: two of a kind have two.")
+    kind = models.CharField(max_length=40, default="")
+    host = models.CharField(max_length=120, default="")
+    does = models.JSONField(default=list, help_text="The parts that are at work: a worker's class, or loops.")
     role = models.CharField(max_length=20)
     pid = models.IntegerField()
     locked = models.BooleanField(default=False)
@@ -117,3 +120,17 @@ class Answered(Record):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Restoration(Record):
+    """This installation was put back from a backup. Fences handed out since begin at `fence_base`.
+
+    Destinations may hold fences of runs that this database has forgotten; the base is above all of them.
+    """
+
+    backup_made_at = models.DateTimeField()
+    backup_events = models.BigIntegerField(help_text="How many events of the audit log were numbered in the backup.")
+    fence_base = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"restored from {self.backup_made_at:%Y-%m-%d}"

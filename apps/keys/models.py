@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Now
 
 from apps.core.models import Record
 
@@ -36,3 +37,21 @@ class Key(Record):
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.purpose, self.domain, str(self.version))))
+
+
+class KeyFile(models.Model):
+    """The key-encryption key that a class was last started with, and who said that a copy of it is kept elsewhere.
+
+    `begins` is the beginning of the SHA-256 of the file, written by the process that read it: 32 bits of a hash of 256
+    random ones give nothing away. Another key file has another beginning, which nobody has confirmed.
+    """
+
+    holder = models.CharField(primary_key=True, max_length=20)
+    begins = models.CharField(max_length=8)
+    seen_at = models.DateTimeField(db_default=Now())
+    copied_begins = models.CharField(max_length=8, blank=True)
+    copied_at = models.DateTimeField(null=True)
+    copied_by = models.CharField(max_length=60, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.holder}.kek"
