@@ -7,46 +7,82 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('sources', '0001_initial'),
+        ("sources", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Difference',
+            name="Difference",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('column', models.CharField(blank=True, max_length=63)),
-                ('what', models.CharField(max_length=10)),
-                ('before', models.CharField(blank=True, max_length=200)),
-                ('after', models.CharField(blank=True, max_length=200)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('settled_by', models.CharField(blank=True, max_length=120)),
-                ('settled_how', models.CharField(blank=True, max_length=10)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='differences', to='sources.connection')),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='differences', to='sources.dataset')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("column", models.CharField(blank=True, max_length=63)),
+                ("what", models.CharField(max_length=10)),
+                ("before", models.CharField(blank=True, max_length=200)),
+                ("after", models.CharField(blank=True, max_length=200)),
+                ("settled_at", models.DateTimeField(null=True)),
+                ("settled_by", models.CharField(blank=True, max_length=120)),
+                ("settled_how", models.CharField(blank=True, max_length=10)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="differences", to="sources.connection"
+                    ),
+                ),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="differences", to="sources.dataset"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['connection', 'id'], name='difference_of_connection')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('settled_at__isnull', True)), fields=('dataset', 'column'), name='one_open_difference')],
+                "indexes": [models.Index(fields=["connection", "id"], name="difference_of_connection")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("settled_at__isnull", True)),
+                        fields=("dataset", "column"),
+                        name="one_open_difference",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('state', models.CharField(default='RUNNING', max_length=10)),
-                ('body', models.JSONField(default=dict, help_text='{rows, sampled, at, columns: [ColumnProfile]}')),
-                ('failure', models.TextField(blank=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='profiles', to='sources.dataset')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("state", models.CharField(default="RUNNING", max_length=10)),
+                ("body", models.JSONField(default=dict, help_text="{rows, sampled, at, columns: [ColumnProfile]}")),
+                ("failure", models.TextField(blank=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="profiles", to="sources.dataset"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['dataset', 'id'], name='profile_of_dataset')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'RUNNING')), fields=('dataset',), name='one_profile_at_work')],
+                "indexes": [models.Index(fields=["dataset", "id"], name="profile_of_dataset")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "RUNNING")), fields=("dataset",), name="one_profile_at_work"
+                    )
+                ],
             },
         ),
     ]
