@@ -1,8 +1,12 @@
 """A pipeline's definition: what an approved version says, parsed strictly and completely.
 
-{format: 1, purpose, streams: [{name, source: {schema, table}, destination: {schema, table}, mode: "replace",
-  filters: [rule], row_checks: [rule], settle: [rule], drift: "hold"}],
+{format: 1, purpose, streams: [{name, source: {schema, table}, destination: {schema, table},
+  mode: "replace" | "append" | "merge", key: [column], cursor: column, lag_seconds: seconds,
+  null_cursor: "refuse" | "quarantine", filters: [rule], row_checks: [rule], settle: [rule], drift: "hold"}],
  output_checks: [{id, stream, expectation, kwargs, severity}], schedule: {cron, zone} | null}
+
+`replace` publishes the whole source instead of what is there. `append` adds what is new, `merge` adds it or writes it
+over the row with the same `key`. What is new lies beyond the last `cursor` value (of files: was not read before).
 """
 
 from __future__ import annotations
@@ -13,9 +17,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import Invalid
-from .plan import OutputCheck, RowRule, SettleRule, TableRef, as_json
+from .plan import Increment, OutputCheck, RowRule, SettleRule, TableRef, as_json
 
 FORMAT = 1
+MODES = ("replace", "append", "merge")
+NULL_CURSORS = ("refuse", "quarantine")
+MOST_KEY_COLUMNS = 16
+MOST_LAG_SECONDS = 366 * 24 * 60 * 60
 MOST_STREAMS = 50
 MOST_RULES = 200
 _STREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -25,7 +33,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class StreamDefinition:
-    """One source table to one destination table, with its conditions."""
+    """One source table to one destination table, with its conditions. `key` and `cursor` name source columns."""
 
     name: str
     source: TableRef
@@ -35,6 +43,19 @@ class StreamDefinition:
     settle: tuple[SettleRule, ...] = ()
     mode: str = "replace"
     drift: str = "hold"
+    key: tuple[str, ...] = ()
+    cursor: str = ""
+    lag_seconds: int = 0
+    null_cursor: str = "refuse"
+
+    @property
+    def increment(self) -> Increment:
+        """What a reader is asked by."""
+        return Increment(self.mode, self.cursor, self.lag_seconds, self.null_cursor)  # type: ignore[arg-type]
+
+
+# Left out of a document where they say nothing: one written before they existed keeps its hash.
+_UNSET: Mapping[str, Any] = {"key": [], "cursor": "", "lag_seconds": 0, "null_cursor": "refuse"}
 
 
 @dataclass(frozen=True)
@@ -77,23 +98,48 @@ def parse(document: Mapping[str, Any]) -> PipelineDefinition:
 def as_document(definition: PipelineDefinition) -> dict[str, Any]:
     """The complete document; `parse` of it gives the same definition."""
     document: dict[str, Any] = as_json(definition)
+    for stream in document["streams"]:
+        for name, unset in _UNSET.items():
+            if stream[name] == unset:
+                del stream[name]
     return document
 
 
 def _stream(entry: Any, place: str) -> StreamDefinition:
-    known = ("name", "source", "destination", "filters", "row_checks", "settle", "mode", "drift")
+    known = ("name", "source", "destination", "filters", "row_checks", "settle", "mode", "drift", *_UNSET)
     _known(entry, known, place)
     name = _text(entry, "name", place)
     _require(bool(_STREAM.fullmatch(name)), "A stream's name has lower-case letters, digits, - and _.", f"{place}.name")
-    mode, drift = _text(entry, "mode", place, "replace"), _text(entry, "drift", place, "hold")
-    _require(mode == "replace", f"Mode {mode!r} is unknown; known is replace.", f"{place}.mode")
+    drift = _text(entry, "drift", place, "hold")
     _require(drift == "hold", f"Drift {drift!r} is unknown; known is hold.", f"{place}.drift")
     rules = {kind: _list(entry, kind, place, _row_rule, MOST_RULES) for kind in ("filters", "row_checks")}
     settle = _list(entry, "settle", place, _settle_rule, MOST_RULES)
     on_rows = [rule.id for rule in (*rules["filters"], *rules["row_checks"])]
     _distinct([*on_rows, *(rule.id for rule in settle)], "rule", place)
     source, destination = (_table(entry, key, place) for key in ("source", "destination"))
-    return StreamDefinition(name, source, destination, rules["filters"], rules["row_checks"], settle, mode, drift)
+    increment = _increment(entry, place)
+    filters, checks = rules["filters"], rules["row_checks"]
+    return StreamDefinition(name, source, destination, filters, checks, settle, drift=drift, **increment)
+
+
+def _increment(entry: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Mode, key and cursor, as far as they make sense without looking at tables."""
+    mode = _text(entry, "mode", place, "replace")
+    _require(mode in MODES, f"Mode {mode!r} is unknown; known are {', '.join(MODES)}.", f"{place}.mode")
+    key, cursor = _names(entry, "key", place), _text(entry, "cursor", place, "")
+    lag = entry.get("lag_seconds", 0)
+    nulls = _text(entry, "null_cursor", place, "refuse")
+    is_number = isinstance(lag, int) and not isinstance(lag, bool) and 0 <= lag <= MOST_LAG_SECONDS
+    _require(is_number, f"`lag_seconds` is a whole number from 0 to {MOST_LAG_SECONDS}.", f"{place}.lag_seconds")
+    _require(nulls in NULL_CURSORS, "`null_cursor` is refuse or quarantine.", f"{place}.null_cursor")
+    _require(mode != "merge" or bool(key), "A merge needs a key: the columns that identify a row.", f"{place}.key")
+    _require(mode == "merge" or not key, "Only a merge has a key.", f"{place}.key")
+    _require(len(key) <= MOST_KEY_COLUMNS, f"A key has at most {MOST_KEY_COLUMNS} columns.", f"{place}.key")
+    _distinct(key, "key column", f"{place}.key")
+    _require(mode != "replace" or not cursor, "A replace reads the whole source: it has no cursor.", f"{place}.cursor")
+    _require(bool(cursor) or not lag, "A lag belongs to a cursor.", f"{place}.lag_seconds")
+    _require(bool(cursor) or nulls == "refuse", "`null_cursor` belongs to a cursor.", f"{place}.null_cursor")
+    return {"mode": mode, "key": key, "cursor": cursor, "lag_seconds": lag, "null_cursor": nulls}
 
 
 def _row_rule(entry: Any, place: str) -> RowRule:

@@ -19,6 +19,9 @@ FORMAT = 1
 Drift = Literal["hold"]
 OnFail = Literal["quarantine", "reject"]
 Severity = Literal["ERROR", "WARN"]
+Mode = Literal["replace", "append", "merge"]
+Method = Literal["create", "delete_insert", "insert", "upsert"]
+NullCursor = Literal["refuse", "quarantine"]
 
 
 @dataclass(frozen=True)
@@ -132,15 +135,60 @@ class RowRule:
 
 
 @dataclass(frozen=True)
+class Increment:
+    """How a stream asks its source for what is new. Without a cursor a table is read whole, files once each."""
+
+    mode: Mode = "replace"
+    cursor: str = ""
+    lag_seconds: int = 0
+    null_cursor: NullCursor = "refuse"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which rows of a source one run reads, and the position that the destination keeps once they are published.
+
+    `whole`: all of them. `cursor`: those whose `column` lies from `lower` (`inclusive`, or beyond it) up to `upper`,
+    bounds in PostgreSQL's text form, empty for none; `nulls` counts rows without a value, which are read as well where
+    they go to quarantine. `files`: the named ones, in order. `since` is the canonical hash of the position that the
+    window starts from, empty for the beginning. A `position` holds texts, integers, lists and objects only.
+    """
+
+    kind: Literal["whole", "cursor", "files"] = "whole"
+    column: str = ""
+    lower: str = ""
+    upper: str = ""
+    inclusive: bool = True
+    nulls: int = 0
+    read_nulls: bool = False
+    files: tuple[str, ...] = ()
+    since: str = ""
+    position: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class KeptPosition:
+    """What the destination remembers of an incremental stream: which run left it, by which treatments, and how far.
+
+    `binding` is the canonical JSON of all that has to stay the same for a delta to fit what is there.
+    """
+
+    run: str
+    binding: str
+    position: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class SettleRule:
     """A condition on the whole set of staged rows, by destination column names.
 
-    `unique`: `columns` of a stream identify a row; of several the one with the lowest row id stays.
+    `unique`: `columns` of a stream identify a row; of several the one with the lowest row id stays. `latest`: the one
+    with the highest stays; only the planner writes it, for a merge whose key is not unique at the source.
     `references`: `columns` of a stream occur as `to` of stream `target`; NULLs refer to nothing and pass.
     """
 
     id: str
-    kind: Literal["unique", "references"]
+    kind: Literal["unique", "references", "latest"]
     columns: tuple[str, ...]
     target: str = ""
     to: tuple[str, ...] = ()
@@ -159,13 +207,17 @@ class OutputCheck:
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """One source table to one destination table. `name` is unique in the plan and safe as a file name ([a-z0-9_-])."""
+    """One source table to one destination table. `name` is unique in the plan and safe as a file name ([a-z0-9_-]).
+
+    `key` identifies a row of a merge. `settle` looks at the staged rows, `proofs` at the destination with them, in the
+    transaction that publishes: what an earlier run wrote counts there as well.
+    """
 
     name: str
     source: TableRef
     destination: TableRef
-    mode: Literal["replace"]
-    method: Literal["create", "delete_insert"]
+    mode: Mode
+    method: Method
     columns: tuple[ColumnPlan, ...]
     filters: tuple[RowRule, ...]
     row_checks: tuple[RowRule, ...]
@@ -174,6 +226,15 @@ class StreamPlan:
     source_schema_hash: str
     destination_fingerprint: str
     estimated_rows: int = 0
+    key: tuple[str, ...] = ()
+    window: Window | None = None
+    binding: str = ""
+    proofs: tuple[SettleRule, ...] = ()
+
+    @property
+    def incremental(self) -> bool:
+        """Whether what earlier runs published stays, and this one adds to it."""
+        return self.method in ("insert", "upsert")
 
     @property
     def written(self) -> tuple[ColumnPlan, ...]:
@@ -198,6 +259,10 @@ class EndpointRef:
     version: int
     zone: str
     region: str
+
+
+# Left out of the hash where they say nothing, so that a plan made before they existed keeps its own.
+_UNSET: Mapping[str, Any] = {"key": [], "window": None, "binding": "", "proofs": []}
 
 
 @dataclass(frozen=True)
@@ -227,6 +292,9 @@ class RunPlan:
         document = dict(as_json(self))
         for stream in document["streams"]:
             del stream["estimated_rows"]
+            for name, unset in _UNSET.items():
+                if stream[name] == unset:
+                    del stream[name]
         return canonical_hash(document)
 
 
