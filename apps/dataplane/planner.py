@@ -6,9 +6,9 @@ Pure: the caller gathers what is active and what is live (`Inputs`); the same in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from . import lanes, treatments
+from . import increments, lanes, treatments
 from .definition import PipelineDefinition, StreamDefinition
 from .destination import problems_at
 from .errors import Invalid, PlanRefused, Refusal
@@ -17,12 +17,14 @@ from .plan import (
     ColumnPlan,
     ColumnSchema,
     EndpointRef,
+    KeptPosition,
     KeyRef,
     PolicyRef,
     RunPlan,
     SettleRule,
     StreamPlan,
     TableSchema,
+    Window,
 )
 from .policy import ColumnFacts, Decision, PolicyText, decide
 from .quality import gate, rows
@@ -36,18 +38,24 @@ class StreamFacts:
     """What is known of one stream's tables.
 
     `live` and `destination` are the tables as they are now (None: absent); `known` is the source table as last
-    discovered; `tags` what each known column was classified as (None, or missing: unclassified).
+    discovered; `tags` what each known column was classified as (None, or missing: unclassified). `window` is what an
+    incremental stream would read, `kept` the position at the destination that it starts from; None: nobody asked.
     """
 
     live: TableSchema | None
     known: TableSchema | None
     destination: TableSchema | None
     tags: Mapping[str, tuple[str, ...] | None]
+    window: Window | None = None
+    kept: KeptPosition | None = None
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a plan depends on. `key_versions` maps each key domain to its active version."""
+    """Everything a plan depends on. `key_versions` maps each key domain to its active version.
+
+    `reload`: incremental streams read everything once more and replace what is there.
+    """
 
     pipeline: str
     pipeline_version: int
@@ -59,6 +67,7 @@ class Inputs:
     streams: Mapping[str, StreamFacts]
     key_versions: Mapping[str, int]
     code_version: str
+    reload: bool = False
 
 
 @dataclass
@@ -102,12 +111,13 @@ def plan_columns(
     facts: Mapping[str, ColumnFacts],
     *,
     zone: str,
+    purpose: str,
     policies: Sequence[PolicyText],
     key_versions: Mapping[str, int],
 ) -> Iterator[ColumnPlan | Refusal]:
     """Each column's treatment and why, or why not; also for pages and reviews, before anything runs."""
     for column in columns:
-        decision = decide(facts[column.name], zone=zone, policies=policies)
+        decision = decide(facts[column.name], zone=zone, purpose=purpose, policies=policies)
         if isinstance(decision, Refusal):
             yield decision
         else:
@@ -138,29 +148,56 @@ def _stream(stream: StreamDefinition, inputs: Inputs, draft: _Draft) -> StreamPl
     columns = _columns(stream, facts.live, inputs, draft)
     _check_rows(stream, facts.live, draft)
     draft.refusals.extend(problems_at(stream, facts.live, facts.destination, columns))
+    draft.refusals.extend(
+        increments.problems(
+            stream,
+            facts.live,
+            facts.destination,
+            columns,
+            window=facts.window,
+            kept=None if inputs.reload else facts.kept,
+        )
+    )
     if len(draft.refusals) > before:
         return None
+    return _stream_plan(stream, facts, facts.live, columns, inputs)
+
+
+def _stream_plan(
+    stream: StreamDefinition, facts: StreamFacts, live: TableSchema, columns: tuple[ColumnPlan, ...], inputs: Inputs
+) -> StreamPlan:
+    implied = increments.implied_settle(stream, live)
+    settle, proofs = increments.settled_where(stream, inputs.definition)
     return StreamPlan(
         name=stream.name,
         source=stream.source,
         destination=stream.destination,
-        mode="replace",
-        method="delete_insert" if facts.destination else "create",
+        mode=stream.mode,  # type: ignore[arg-type]
+        method=increments.method(stream, facts.destination, reload=inputs.reload),
         columns=columns,
         filters=stream.filters,
-        row_checks=stream.row_checks,
-        settle=stream.settle,
+        row_checks=(*stream.row_checks, *increments.implied_checks(stream, live)),
+        settle=(*implied, *settle),
         drift="hold",
-        source_schema_hash=facts.live.hash,
+        source_schema_hash=live.hash,
         destination_fingerprint=facts.destination.hash if facts.destination else "",
-        estimated_rows=facts.live.estimated_rows,
+        estimated_rows=live.estimated_rows,
+        key=stream.key,
+        window=replace(facts.window, ordered=bool(implied)) if facts.window else None,
+        binding=increments.binding(stream, columns) if stream.mode != "replace" else "",
+        proofs=proofs,
     )
 
 
 def _columns(stream: StreamDefinition, live: TableSchema, inputs: Inputs, draft: _Draft) -> tuple[ColumnPlan, ...]:
     facts = facts_of(stream, live.columns, inputs.streams[stream.name].tags)
     planned = plan_columns(
-        live.columns, facts, zone=inputs.destination.zone, policies=inputs.policies, key_versions=inputs.key_versions
+        live.columns,
+        facts,
+        zone=inputs.destination.zone,
+        purpose=inputs.definition.purpose,
+        policies=inputs.policies,
+        key_versions=inputs.key_versions,
     )
     columns = []
     for column in planned:
@@ -227,7 +264,7 @@ def _check_rows(stream: StreamDefinition, live: TableSchema, draft: _Draft) -> N
 def _check_settle(streams: Sequence[StreamPlan], draft: _Draft) -> None:
     by_name = {stream.name: stream for stream in streams}
     for stream in streams:
-        for rule in stream.settle:
+        for rule in (*stream.settle, *stream.proofs):
             for owner, columns in ((stream, rule.columns), (by_name.get(rule.target, stream), rule.to)):
                 for name in columns:
                     _check_settled(rule, owner, name, draft)

@@ -1,10 +1,10 @@
 """Masking policies as pure rules: parse a text, decide what happens to a column, and say why in one sentence.
 
-Precedence, within one policy. A rule is compared with another in two ways: how closely its selector fits (a column's
-full name, then a column pattern, then a tag, the deeper the closer) and how closely its zone fits (the named zone, then
-`*`). A rule gives way to one that fits at least as closely in both ways and more closely in one. Where several remain
-and differ in treatment, or two policies differ, that is a conflict and refused with both names. The order in the text
-never counts.
+Precedence, within one policy. A rule is compared with another in three ways: how closely its selector fits (a column's
+full name, then a column pattern, then a tag, the deeper the closer), how closely its zone fits (the named zone, then
+`*`) and how closely its purpose fits (the named purpose, then `*`). A rule gives way to one that fits at least as
+closely in every way and more closely in one. Where several remain and differ in treatment, or two policies differ, that
+is a conflict and refused with both names. The order in the text never counts.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ FORMAT = 1
 DEFAULT_DOMAIN = "default"
 _NAME = re.compile(r"[a-z0-9][a-z0-9 _.-]{0,79}")
 _TAG = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_PURPOSE = re.compile(r"[a-z0-9][a-z0-9 _-]{0,39}")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LONGEST_NOTE = 300
+Closeness = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Rule:
     """One line of a policy: columns under `tag` (with everything beneath it), or whose name fits `column`, in `zone`.
 
     `column` is matched against `schema.table.column`; `*` stands for any letters. Exactly one of the two is set.
-    `domain` is the key domain of keyed treatments: one value under one domain gives one token, everywhere.
+    `purpose` is that of the pipelines it is for. `domain` is the key domain of keyed treatments: one value under one
+    domain gives one token, everywhere. `note` is for people.
     """
 
     name: str
@@ -43,6 +48,8 @@ class Rule:
     tag: str = ""
     column: str = ""
     domain: str = DEFAULT_DOMAIN
+    purpose: str = ANY
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ class Decision:
 
 
 def parse(document: Mapping[str, Any], *, domains: Sequence[str] | None = None) -> tuple[Rule, ...]:
-    """The rules of a policy text `{format: 1, rules: [{name, tag|column, zone, treatment: {kind, …}, domain}]}`.
+    """The rules of a policy text `{format: 1, rules: [{name, tag|column, zone, treatment: {kind, …}, …}]}`.
 
     Raises Invalid naming the place, such as `rules[2].treatment`. `domains`, where given, are the existing key domains.
     """
@@ -104,8 +111,11 @@ def as_document(rules: Sequence[Rule]) -> dict[str, Any]:
     return {"format": FORMAT, "rules": [_entry(rule) for rule in rules]}
 
 
-def decide(column: ColumnFacts, *, zone: str, policies: Sequence[PolicyText]) -> Decision | Refusal:
-    """What happens to the column on its way into the zone, or why that is refused."""
+def decide(column: ColumnFacts, *, zone: str, policies: Sequence[PolicyText], purpose: str = "") -> Decision | Refusal:
+    """What happens to the column on its way into the zone, or why that is refused.
+
+    `purpose` is the pipeline's; an empty one is a purpose that no rule names.
+    """
     if column.tags is None:
         return Refusal(
             "unclassified",
@@ -113,7 +123,8 @@ def decide(column: ColumnFacts, *, zone: str, policies: Sequence[PolicyText]) ->
             f"Column {column.path} is unclassified: nobody has said whether it is sensitive.",
             "Classify the column.",
         )
-    found = [(policy, rule) for policy in policies for rule in _strongest(policy, column, zone)]
+    meant = " ".join(purpose.lower().split())
+    found = [(policy, rule) for policy in policies for rule in _strongest(policy, column, zone, meant)]
     if not found:
         return _without_rule(column, zone)
     (policy, rule), others = found[0], found[1:]
@@ -144,26 +155,32 @@ def _conflict(column: ColumnFacts, one: tuple[PolicyText, Rule], other: tuple[Po
     )
 
 
-def _strongest(policy: PolicyText, column: ColumnFacts, zone: str) -> list[Rule]:
+def _strongest(policy: PolicyText, column: ColumnFacts, zone: str, purpose: str) -> list[Rule]:
     """The rules of a policy that fit and give way to no other."""
-    fits = [(rank, rule) for rule in policy.rules if (rank := _fit(rule, column, zone))]
+    fits = [(rank, rule) for rule in policy.rules if (rank := _fit(rule, column, zone, purpose))]
     return [rule for rank, rule in fits if not any(_closer(other, rank) for other, _ in fits)]
 
 
-def _closer(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    return one != other and one[0] >= other[0] and one[1] >= other[1]
+def _closer(one: Closeness, other: Closeness) -> bool:
+    return one != other and all(ours >= theirs for ours, theirs in zip(one, other, strict=True))
 
 
-def _fit(rule: Rule, column: ColumnFacts, zone: str) -> tuple[int, int] | None:
-    if rule.zone not in (ANY, zone):
+def _fit(rule: Rule, column: ColumnFacts, zone: str, purpose: str) -> Closeness | None:
+    if rule.zone not in (ANY, zone) or rule.purpose not in (ANY, purpose):
         return None
-    near = int(rule.zone == zone)
+    near = int(rule.zone == zone), int(rule.purpose == purpose)
     if rule.column:
         if not _pattern(rule.column).fullmatch(column.path):
             return None
-        return (1001 if "*" in rule.column else 1002), near
+        return (1001 if "*" in rule.column else 1002), *near
     depths = [rule.tag.count(".") + 1 for tag in column.tags or () if under(tag, rule.tag)]
-    return (max(depths), near) if depths else None
+    return (max(depths), *near) if depths else None
+
+
+def closeness(rule: Rule) -> Closeness:
+    """How closely the rule can fit at all: the order in which an editor shows precedence, strongest last."""
+    selector = 1002 if rule.column else rule.tag.count(".") + 1
+    return (1001 if "*" in rule.column else selector), int(rule.zone != ANY), int(rule.purpose != ANY)
 
 
 def under(tag: str, ancestor: str) -> bool:
@@ -198,6 +215,7 @@ def _why(column: ColumnFacts, zone: str, policy: PolicyText, rule: Rule) -> Why:
     what = ", ".join(column.tags or ()) or "not sensitive"
     reach = f"tag {rule.tag}" if rule.tag else f"column {rule.column}"
     where = "every zone" if rule.zone == ANY else f"zone {zone}"
+    where += "" if rule.purpose == ANY else f", purpose {rule.purpose}"
     sentence = (
         f"{column.name} is {what}; policy {policy.slug} v{policy.version}, rule “{rule.name}” ({reach}, {where}): "
         f"{treatments.describe(rule.treatment)}."
@@ -207,8 +225,8 @@ def _why(column: ColumnFacts, zone: str, policy: PolicyText, rule: Rule) -> Why:
 
 def _rule(entry: Any, place: str, domains: Sequence[str] | None) -> Rule:
     _require(isinstance(entry, Mapping), "A rule is an object.", place)
-    _only(entry, ("name", "tag", "column", "zone", "treatment", "domain"), place + ".")
-    name, zone, domain = (_text(entry, key, place, default) for key, default in _DEFAULTS)
+    _only(entry, ("name", "tag", "column", "zone", "purpose", "treatment", "domain", "note"), place + ".")
+    name, zone, domain, purpose, note = (_text(entry, key, place, default) for key, default in _DEFAULTS)
     _require(
         bool(_NAME.fullmatch(name.lower())), "A rule needs a short name of letters, digits and spaces.", f"{place}.name"
     )
@@ -220,10 +238,17 @@ def _rule(entry: Any, place: str, domains: Sequence[str] | None) -> Rule:
     _require(
         not tag or bool(_TAG.fullmatch(tag)), f"{tag!r} is no tag; tags look like pii.contact.email.", f"{place}.tag"
     )
-    return Rule(name, _treatment(entry.get("treatment"), f"{place}.treatment"), zone, tag, column, domain)
+    _require(
+        purpose == ANY or bool(_PURPOSE.fullmatch(purpose)),
+        f"Purpose {purpose!r} is none: write it in small letters, digits and spaces, or * for every purpose.",
+        f"{place}.purpose",
+    )
+    _require(not _UNSAFE.search(note), "A note is one line of plain text.", f"{place}.note")
+    treatment = _treatment(entry.get("treatment"), f"{place}.treatment")
+    return Rule(name, treatment, zone, tag, column, domain, purpose, note.strip())
 
 
-_DEFAULTS = (("name", ""), ("zone", ANY), ("domain", DEFAULT_DOMAIN))
+_DEFAULTS = (("name", ""), ("zone", ANY), ("domain", DEFAULT_DOMAIN), ("purpose", ANY), ("note", ""))
 
 
 def _treatment(entry: Any, place: str) -> TreatmentSpec:
@@ -242,12 +267,20 @@ def _treatment(entry: Any, place: str) -> TreatmentSpec:
 def _entry(rule: Rule) -> dict[str, Any]:
     chosen = {"tag": rule.tag} if rule.tag else {"column": rule.column}
     treatment = {"kind": rule.treatment.kind, **rule.treatment.params, "version": rule.treatment.version}
-    return {"name": rule.name, **chosen, "zone": rule.zone, "treatment": treatment, "domain": rule.domain}
+    # What goes without saying stays away: a text from before rules had a purpose keeps its hash.
+    purpose = {"purpose": rule.purpose} if rule.purpose != ANY else {}
+    note = {"note": rule.note} if rule.note else {}
+    shown = {"name": rule.name, **chosen, "zone": rule.zone, "treatment": treatment, "domain": rule.domain}
+    return {**shown, **purpose, **note}
 
 
 def _text(entry: Mapping[str, Any], key: str, place: str, default: str) -> str:
     value = entry.get(key, default)
-    _require(isinstance(value, str) and len(value) <= 200, f"`{key}` must be text.", f"{place}.{key}")
+    _require(
+        isinstance(value, str) and len(value) <= LONGEST_NOTE,
+        f"`{key}` must be text of at most {LONGEST_NOTE} characters.",
+        f"{place}.{key}",
+    )
     return str(value)
 
 

@@ -89,4 +89,9 @@ def _columns(
     place = (str(wiring.source_id), stream.source.schema, stream.source.table)
     tags = {name: classifications.get((*place, name), held) for name, held in tags.items()}
     facts = planner.facts_of(stream, schema.columns, tags)
-    return tuple(planner.plan_columns(schema.columns, facts, zone=zone, policies=policies, key_versions=versions))
+    purpose = wiring.definition.purpose
+    return tuple(
+        planner.plan_columns(
+            schema.columns, facts, zone=zone, purpose=purpose, policies=policies, key_versions=versions
+        )
+    )

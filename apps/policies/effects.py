@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from apps.dataplane import treatments
 from apps.dataplane.errors import Refusal
 from apps.dataplane.plan import TableRef
-from apps.dataplane.policy import ZONES, ColumnFacts, Decision, PolicyText, Rule, decide, named_by, under
+from apps.dataplane.policy import ANY, ZONES, ColumnFacts, Decision, PolicyText, Rule, decide, named_by, under
 
 Outcome = Decision | Refusal
 Kind = tuple[str, ...]
@@ -21,13 +21,17 @@ Kind = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Effect:
-    """One kind of change, in some zones, for some columns. `what` is their tags; no columns: none has them yet."""
+    """One kind of change, in some zones, for some columns. `what` is their tags; no columns: none has them yet.
+
+    `purpose` is set where pipelines of that purpose alone are affected in this way.
+    """
 
     what: str
     zones: tuple[str, ...]
     before: Outcome
     after: Outcome
     columns: tuple[str, ...]
+    purpose: str = ""
 
     @property
     def weakens(self) -> bool:
@@ -64,25 +68,53 @@ def effects(
     """Every difference, what weakens first. `tags` are the known tags."""
     rules = [rule for policy in (*before, *after) for rule in policy.rules]
     changed = _changed(before, after)
-    patterns = Patterns(rules)
-    found: dict[tuple[str, Kind, Kind, tuple[str, ...]], list[Effect]] = {}
+    patterns, purposes = Patterns(rules), ("", *sorted({rule.purpose for rule in rules} - {ANY}))
+    found: dict[tuple[str, Kind, Kind, tuple[str, ...], str], list[Effect]] = {}
     for group in (*_groups(facts, patterns, changed), *_probes(rules, changed, tags)):
         sides = [_fitting(policies, group.one, patterns) for policies in (before, after)]
-        for effect in _of_group(group, sides[0], sides[1]):
-            found.setdefault((effect.what, _kind(effect.before), _kind(effect.after), effect.zones), []).append(effect)
-    merged = [replace(same[0], columns=_columns(same)) for same in found.values()]
-    return tuple(sorted(merged, key=_gravity))
+        for effect in _of_group(group, sides[0], sides[1], purposes):
+            same = (effect.what, _kind(effect.before), _kind(effect.after), effect.zones, effect.purpose)
+            found.setdefault(same, []).append(effect)
+    merged = [replace(alike[0], columns=_columns(alike)) for alike in found.values()]
+    return tuple(sorted((one for one in merged if not _said_above(one, merged)), key=_gravity))
 
 
-def _of_group(group: _Group, before: Sequence[PolicyText], after: Sequence[PolicyText]) -> list[Effect]:
-    """The differences for one group; zones in which the same happens are one effect."""
+def _said_above(effect: Effect, others: Sequence[Effect]) -> bool:
+    """Whether the same happens to a tag above this one, which no column has yet either."""
+    return not effect.columns and any(
+        other.what != effect.what and under(effect.what, other.what) and _alike(effect, other)
+        for other in others
+        if not other.columns
+    )
+
+
+def _alike(one: Effect, other: Effect) -> bool:
+    places = (one.zones, one.purpose) == (other.zones, other.purpose)
+    return places and _kind(one.before) == _kind(other.before) and _kind(one.after) == _kind(other.after)
+
+
+def _of_group(
+    group: _Group, before: Sequence[PolicyText], after: Sequence[PolicyText], purposes: Sequence[str]
+) -> list[Effect]:
+    """The differences for one group; what happens for every purpose is said once, for none in particular."""
+    usual = _for_purpose(group, before, after, "")
+    told = {(_kind(one.before), _kind(one.after), one.zones) for one in usual}
+    special = [one for purpose in purposes if purpose for one in _for_purpose(group, before, after, purpose)]
+    return [*usual, *(one for one in special if (_kind(one.before), _kind(one.after), one.zones) not in told)]
+
+
+def _for_purpose(
+    group: _Group, before: Sequence[PolicyText], after: Sequence[PolicyText], purpose: str
+) -> list[Effect]:
+    """The differences for one purpose; zones in which the same happens are one effect."""
     found: dict[tuple[Kind, Kind], list[tuple[str, Outcome, Outcome]]] = {}
     for zone in ZONES:
-        one, other = (decide(group.one, zone=zone, policies=policies) for policies in (before, after))
+        sides = (decide(group.one, zone=zone, purpose=purpose, policies=policies) for policies in (before, after))
+        one, other = sides
         if _kind(one) != _kind(other):
             found.setdefault((_kind(one), _kind(other)), []).append((zone, one, other))
     return [
-        Effect(group.what, tuple(zone for zone, _one, _other in cases), cases[0][1], cases[0][2], group.columns)
+        Effect(group.what, tuple(case[0] for case in cases), cases[0][1], cases[0][2], group.columns, purpose)
         for cases in found.values()
     ]
 

@@ -95,12 +95,13 @@ def consequence(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, t
     found = compare(before, after, team_id=team_id)
     name = (before or after)["name"]
     title = (_("Change policy %(name)s") if before else _("New policy %(name)s")) % {"name": name}
-    summary = sentences.summary(found)
+    rows = sources.team_rows(team_id)
+    summary = sentences.summary(found, rows)
     if any(effect.weakens for effect in found):
-        return Consequence(title, summary, "HIGH", _reasons(found), approvals=2)
+        return Consequence(title, summary, "HIGH", _reasons(found, rows), approvals=2)
     if any(effect.opens or effect.refuses for effect in found):
-        return Consequence(title, summary, "MEDIUM", _reasons(found))
-    return Consequence(title, summary, "LOW", _reasons(found) or (_("No column is treated differently."),))
+        return Consequence(title, summary, "MEDIUM", _reasons(found, rows))
+    return Consequence(title, summary, "LOW", _reasons(found, rows) or (_("No column is treated differently."),))
 
 
 def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_id: Id) -> tuple[Effect, ...]:
@@ -113,8 +114,8 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_
     return effects.effects(old, new, sources.team_facts(team_id), KNOWN_TAGS)
 
 
-def _reasons(found: tuple[Effect, ...]) -> tuple[str, ...]:
-    marked = [f"{_mark(one)}: {sentences.sentence(one)}." for one in found]
+def _reasons(found: tuple[Effect, ...], rows: Mapping[str, int]) -> tuple[str, ...]:
+    marked = [f"{_mark(one)}: {sentences.sentence(one, rows)}." for one in found]
     if len(marked) > MOST_REASONS:
         return (*marked[:MOST_REASONS], _("And %(n)s more.") % {"n": len(marked) - MOST_REASONS})
     return tuple(marked)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.dataplane import treatments
 from apps.dataplane.errors import Invalid
-from apps.dataplane.policy import DEFAULT_DOMAIN, FORMAT, Rule, parse
+from apps.dataplane.policy import ANY, DEFAULT_DOMAIN, FORMAT, Rule, parse
 
 LARGEST = 200 * 1024
 DEEPEST = 12
@@ -112,4 +112,6 @@ def _entry(rule: Rule) -> dict[str, Any]:
     version = {"version": spec.version} if spec.version != 1 else {}
     domain = {"domain": rule.domain} if rule.domain != DEFAULT_DOMAIN or treatments.needs_key(spec) else {}
     treatment = _Inline({"kind": spec.kind, **spec.params, **version})
-    return {"name": rule.name, **chosen, "zone": rule.zone, "treatment": treatment, **domain}
+    purpose = {"purpose": rule.purpose} if rule.purpose != ANY else {}
+    note = {"note": rule.note} if rule.note else {}
+    return {"name": rule.name, **chosen, "zone": rule.zone, **purpose, "treatment": treatment, **domain, **note}

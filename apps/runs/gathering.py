@@ -51,7 +51,9 @@ def required_now(run: Run, plan: RunPlan) -> dict[str, tuple[ColumnPlan, ...]]:
         tags = planning.tags_of(run.pipeline.source_id, stream.source)
         columns = schema.columns if schema else ()
         facts = facts_of(stream, columns, tags)
-        decided = plan_columns(columns, facts, zone=zone, policies=active, key_versions=versions)
+        decided = plan_columns(
+            columns, facts, zone=zone, purpose=definition.purpose, policies=active, key_versions=versions
+        )
         required[stream.name] = tuple(column for column in decided if not isinstance(column, Refusal))
     return required
 

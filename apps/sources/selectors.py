@@ -138,6 +138,27 @@ def cards(actor: Actor) -> tuple[ConnectionCard, ...]:
     )
 
 
+def zones(connection_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The zone of each connection, as its active version says; one query."""
+    rows = ConnectionVersion.objects.filter(
+        connection_id__in=list(connection_ids), number=F("connection__active_version")
+    )
+    return dict(rows.values_list("connection_id", "definition__zone"))
+
+
+def dataset_ids(places: Iterable[tuple[UUID, TableRef]]) -> dict[tuple[UUID, TableRef], UUID]:
+    """The datasets at these places (connection id, table), as far as they were discovered and are there; one query."""
+    wanted = set(places)
+    rows = Dataset.objects.filter(
+        connection_id__in={id for id, _ref in wanted}, table__in={ref.table for _id, ref in wanted}, gone_at=None
+    )
+    found = {
+        (connection, TableRef(schema, table)): id
+        for id, connection, schema, table in rows.values_list("id", "connection_id", "schema", "table")
+    }
+    return {place: id for place, id in found.items() if place in wanted}
+
+
 def discoveries(connection: Connection, limit: int = 10) -> list[Discovery]:
     """Newest first."""
     return list(Discovery.objects.filter(connection=connection).order_by("-id")[:limit])
@@ -256,6 +277,16 @@ def team_facts(team_id: Id) -> tuple[ColumnFacts, ...]:
     return tuple(
         ColumnFacts(TableRef(schema, table), name, type, tuple(tags)) for schema, table, name, type, tags, _id in rows
     )
+
+
+def team_rows(team_id: Id) -> dict[str, int]:
+    """How many rows each table of the team is estimated to hold, by `schema.table`; of two alike, the larger."""
+    rows = Dataset.objects.filter(connection__team_id=team_id, connection__archived_at=None, gone_at=None)
+    found: dict[str, int] = {}
+    for schema, table, count in rows.filter(estimated_rows__gt=0).values_list("schema", "table", "estimated_rows"):
+        ref = str(TableRef(schema, table))
+        found[ref] = max(count, found.get(ref, 0))
+    return found
 
 
 def stored_schema(connection_id: Id, ref: TableRef) -> TableSchema | None:

@@ -55,11 +55,17 @@ PATTERNS: Sequence[Pattern] = (
     ),
     _pattern("financial.iban", 95, "iban(?:_?(?:no|nr|number))? international_bank_account_number"),
     _pattern(
+        "financial.card.code",
+        92,
+        "cvv cvc cvv2 cvc2 card_verification(?:_(?:code|value|number))? card_?security_?code pin_?block",
+        kinds="text number",
+    ),
+    _pattern(
         "financial.card",
         92,
         "(?:credit|debit|payment|bank)_?cards? card_?(?:number|num|no|nr|pan) pan cc_?(?:number|num|no) "
         "credit_?card_?(?:number|num|no) kreditkarten?(?:_?nummer)? carte_(?:bancaire|de_credit) "
-        "numero_(?:de_)?(?:carte|tarjeta) tarjeta cvv cvc card_verification",
+        "numero_(?:de_)?(?:carte|tarjeta) tarjeta",
         kinds="text number",
     ),
     _pattern("financial.card", 70, "card karte carte", kinds="text number"),
@@ -90,6 +96,57 @@ PATTERNS: Sequence[Pattern] = (
         "identity_?(?:card|number|no) citizen_?id personal_?(?:id|code|number) carte_d_?identite "
         "documento_(?:de_)?identidad cedula",
         kinds="text number",
+    ),
+    _pattern(
+        "pii.medical_record",
+        90,
+        "mrn medical_?record(?:_?(?:number|no|nr|id))? patient_?(?:number|no|nr) patientennummer numero_de_dossier "
+        "historia_clinica",
+        kinds="text number",
+    ),
+    _pattern(
+        "pii.health_plan",
+        88,
+        "health_?plan(?:_?(?:number|no|id))? beneficiary_?(?:number|no) health_?insurance(?:_?(?:number|no|id))? kvnr "
+        "krankenversicherungs_?(?:nummer|nr) versicherten_?(?:nummer|nr) medicare(?:_?(?:number|no|id))? "
+        "medicaid(?:_?(?:number|no|id))? carte_vitale",
+        kinds="text number",
+    ),
+    _pattern(
+        "pii.vehicle",
+        85,
+        "vin vehicle_?identification(?:_?number)? (?:licen[cs]e|number|registration)_?plate(?:_?(?:number|no))? "
+        "kfz_?kennzeichen plaque_d_?immatriculation immatriculation matricula_(?:del_)?(?:coche|vehiculo)",
+    ),
+    _pattern(
+        "pii.certificate",
+        80,
+        "certificate_?(?:number|no|nr) licen[cs]e_?(?:number|no|nr) diploma_?(?:number|no) approbations_?(?:nummer|nr)",
+        kinds="text number",
+        people=True,
+    ),
+    _pattern(
+        "pii.biometric",
+        88,
+        "biometric(?:s|_?data)? fingerprints? face_?prints? voice_?prints? retina(?:_?scan)? iris_?scan "
+        "face_?embedding",
+        kinds="text json bytes array number",
+        people=True,
+    ),
+    _pattern(
+        "pii.photo",
+        75,
+        "photos? photographs? portraits? selfies? headshots? avatars? lichtbild passfoto foto",
+        kinds="text bytes",
+        people=True,
+    ),
+    _pattern(
+        "pii.date",
+        75,
+        "admission_?date admitted_(?:on|at) discharge_?date discharged_(?:on|at) date_of_(?:death|admission|discharge) "
+        "death_?date died_(?:on|at) todesdatum sterbedatum aufnahme_?datum entlassungs_?datum fecha_de_defuncion "
+        "date_de_deces",
+        kinds="date timestamp",
     ),
     _pattern(
         "pii.birth_date",

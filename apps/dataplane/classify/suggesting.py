@@ -27,14 +27,26 @@ _NOUNS: Mapping[str, str] = {
     "pii.contact.phone": "phone numbers",
     "pii.address": "postal addresses",
     "pii.birth_date": "dates of birth",
+    "pii.date": "dates in people's lives",
     "pii.national_id": "national ids",
     "pii.demographic": "traits of people",
     "pii.special": "special categories of personal data",
+    "pii.medical_record": "medical record numbers",
+    "pii.health_plan": "health plan numbers",
+    "pii.certificate": "certificate and licence numbers",
+    "pii.vehicle": "vehicle identifiers",
+    "pii.biometric": "biometric identifiers",
+    "pii.photo": "photographs of people",
+    "pii.identifier": "identifiers of people",
     "pii.location": "whereabouts of people",
     "pii.online": "online identifiers",
+    "pii.online.ip": "network addresses",
+    "pii.online.device": "device identifiers",
+    "pii.online.url": "web addresses of people",
     "pii.text": "free text",
     "financial.iban": "IBANs",
     "financial.card": "payment cards",
+    "financial.card.code": "card security codes",
     "financial.account": "bank accounts",
     "financial.income": "incomes",
     "secret": "secrets",
@@ -63,6 +75,11 @@ def suggest(schema: TableSchema, sample: pa.Table | None) -> tuple[Suggestion, .
     """One suggestion per column of `schema`, in its order. `sample`: some rows as text, of all columns or of some."""
     people = names.about_people(schema.ref.table, [column.name for column in schema.columns])
     return tuple(_suggestion(column, _counted(sample, column), people) for column in schema.columns)
+
+
+def noun(tag: str) -> str:
+    """What people call the things that bear a tag, in the plural."""
+    return _NOUNS.get(tag, tag)
 
 
 def kind(type_: str) -> str:
