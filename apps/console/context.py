@@ -84,13 +84,14 @@ def _open_incidents(actor: Actor) -> int:
 def _nav(request: HttpRequest, actor: Actor, counts: Counts) -> list[dict[str, Any]]:
     sections = []
     for label, items in SECTIONS:
-        shown = [_item(request, item, counts) for item in items if _may(actor, item) and address(item.view)]
+        shown = [_item(request, item, counts) for item in items if may(actor, item) and address(item.view)]
         if shown:
             sections.append({"label": label, "items": shown})
     return sections
 
 
-def _may(actor: Actor, item: Item) -> bool:
+def may(actor: Actor, item: Item) -> bool:
+    """Whether this line of the navigation is for the actor."""
     if item.view == "changes:changes" and actor.organisation:
         return True  # What is proposed for the organisation is theirs to read.
     return not item.action or access.allowed(actor, item.action)
@@ -103,6 +104,7 @@ def _item(request: HttpRequest, item: Item, counts: Counts) -> dict[str, Any]:
         "url": url,
         "label": item.label,
         "icon": item.icon,
+        "key": KEYS.get(item.view, ""),
         "active": request.path == url or (url != "/" and request.path.startswith(url)),
         "badge": badge,
         "badge_label": BADGES[item.counts](badge) if badge else "",
@@ -110,6 +112,12 @@ def _item(request: HttpRequest, item: Item, counts: Counts) -> dict[str, Any]:
     }
 
 
+# `g` and one of these letters goes there.
+KEYS = {
+    "console:home": "h", "sources:sources": "s", "pipelines:pipelines": "p", "runs:runs": "r",
+    "policies:policies": "y", "changes:changes": "c", "audit:events": "a", "incidents:incidents": "i",
+    "alerts:notices": "n", "accounts:people": "u",
+}  # fmt: skip
 BADGES: dict[str, Callable[[int], str]] = {
     "changes": lambda n: ngettext("%(n)s waits for you", "%(n)s wait for you", n) % {"n": n},
     "incidents": lambda n: ngettext("%(n)s open", "%(n)s open", n) % {"n": n},
@@ -134,6 +142,7 @@ def _shell(request: HttpRequest, actor: Actor, about: dict[str, Any], counts: Co
         "urls": {
             "home": address("console:home"),
             "search": address("console:search"),
+            "suggestions": address("console:suggestions"),
             "notices": address("alerts:notices"),
             "profile": address("accounts:profile"),
             "sign_out": address("accounts:logout"),

@@ -30,6 +30,9 @@ ROLES = ("anonymous", "stranger", "viewer", "engineer", "steward", "reviewer", "
 # address                     verb   anonymous stranger viewer engineer steward reviewer auditor administrator
 TABLE = """
 console:home                  GET    in        ok       ok     ok       ok      ok       ok      ok
+console:search                GET    in        ok       ok     ok       ok      ok       ok      ok
+console:suggestions           GET    in        ok       ok     ok       ok      ok       ok      ok
+console-api:search            GET    in        ok       ok     ok       ok      ok       ok      ok
 
 accounts:login                GET    ok        ok       ok     ok       ok      ok       ok      ok
 accounts:login                POST   ok        ok       ok     ok       ok      ok       ok      ok

@@ -26,6 +26,9 @@ VISITS = (
     Visit("console:home", "/", "charlie"),
     Visit("console:home", "/", "dora"),
     Visit("console:home", "/", "admin"),
+    Visit("console:search", "/search/"),
+    Visit("console:search", "/search/?q=customers"),
+    Visit("console:search", "/search/?q=nothing-like-this", "charlie"),
     Visit("accounts:login", "/login/", ""),
     Visit("accounts:forgot", "/password/forgot/", ""),
     Visit("accounts:reset", "/password/reset/AAAA/open/", "", 404),
@@ -91,7 +94,8 @@ VISITS = (
 
 # No pages of their own: acts, fragments of a page, files, a stream of events.
 NO_PAGES = frozenset({
-    "accounts:logout", "accounts:password", "accounts:revoke_token", "accounts:invite_again", "accounts:deactivate",
+    "console:suggestions", "accounts:logout", "accounts:password", "accounts:revoke_token", "accounts:invite_again",
+    "accounts:deactivate",
     "accounts:revoke_role", "alerts:read", "alerts:read_all", "sources:propose", "sources:classify",
     "sources:discovery", "sources:retest", "sources:discover", "policies:validate", "policies:add_rule",
     "pipelines:check", "pipelines:start", "pipelines:pause", "pipelines:resume", "runs:events", "runs:manifest_file",
