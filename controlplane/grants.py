@@ -33,6 +33,8 @@ _GOVERNED = (
     "policies_policyversion",
     "pipelines_pipeline",
     "pipelines_pipelineversion",
+    "retention_retentionrule",
+    "retention_retentionruleversion",
     "accounts_team",
     "accounts_membership",
 )
@@ -48,6 +50,8 @@ _READS_DOMAIN: Grants = {
     "runs_*": READ,
     "quality_checkresult": READ,
     "lineage_edge": READ,
+    "grants_legalhold": READ,
+    "retention_*": READ,
 }
 _TELLS: Grants = {
     "core_job": KEEP,
@@ -91,6 +95,9 @@ GRANTS: dict[str, Grants] = {
         "runs_logline": ADD,
         "incidents_incident": "SELECT UPDATE",
         "incidents_incidententry": ADD,
+        "grants_legalhold": ADD,
+        "retention_retentionrule": "SELECT UPDATE(paused_at, next_due_at)",
+        "retention_enforcement": ADD,
         "changes_change": CHANGES,
         # A verdict may be revised; which part somebody took may not.
         "changes_participant": "SELECT INSERT UPDATE(verdict, binding_hash, comment, at)",
@@ -123,6 +130,7 @@ GRANTS: dict[str, Grants] = {
         "sources_connectiontest": "SELECT UPDATE",
         "runs_fingerprint": KEEP,
         "runs_manifest": ADD,
+        "retention_enforcement": "SELECT UPDATE",
         "lineage_edge": KEEP,
     },
     "general": {
@@ -142,6 +150,8 @@ GRANTS: dict[str, Grants] = {
         **_READS_DOMAIN,
         **_TELLS,
         "pipelines_pipeline": "SELECT UPDATE(next_due_at)",
+        "retention_retentionrule": "SELECT UPDATE(next_due_at)",
+        "retention_enforcement": KEEP,
         "runs_run": KEEP,
         "runs_step": KEEP,
         "runs_logline": ADD,
@@ -156,6 +166,8 @@ GRANTS: dict[str, Grants] = {
         **_COMMON,
         **_READS_DOMAIN,
         **dict.fromkeys(_GOVERNED, KEEP),
+        "retention_enforcement": ADD,
+        "grants_legalhold": "SELECT UPDATE(released_at, release_change)",
         "sources_discovery": ADD,
         "sources_profile": "SELECT UPDATE(body)",
         "sources_difference": "SELECT UPDATE(settled_at, settled_by, settled_how)",

@@ -30,8 +30,18 @@ JOBS: dict[str, JobKind] = {
     "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
+    "retention.enforce": JobKind(
+        "apps.retention.tasks.enforce", queue="publish", lease_seconds=STEP_LEASE, on_dead="apps.retention.tasks.dead"
+    ),
     "alert.deliver": JobKind(
         "apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5, on_dead="apps.alerts.tasks.dead"
     ),
     "account.mail": JobKind("apps.accounts.tasks.mail", queue="general", lease_seconds=60, attempts=5),
+    "audit.export": JobKind(
+        "apps.audit.tasks.export", queue="general", lease_seconds=60, on_dead="apps.audit.tasks.export_dead"
+    ),
+    "audit.expire_export": JobKind("apps.audit.tasks.expire_export", queue="general", lease_seconds=60, attempts=5),
+    "audit.verify": JobKind(
+        "apps.audit.tasks.verify", queue="general", lease_seconds=60, on_dead="apps.audit.tasks.verify_dead"
+    ),
 }

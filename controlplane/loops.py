@@ -15,6 +15,7 @@ from apps.changes import services as changes
 from apps.core import jobs
 from apps.dataplane.errors import Locked
 from apps.keys import services as keys
+from apps.retention import services as retention
 from apps.runs import services as runs
 
 from .connections import use
@@ -27,7 +28,7 @@ EVERYTHING_EVERY = 3600.0
 
 def scheduler() -> tuple[Callable[[], object], ...]:
     """What the scheduler does each second; the value tells whether there may be more to do at once."""
-    return (_sweep, _start_due, _expire)
+    return (_sweep, _start_due, _enforce_due, _expire)
 
 
 def _sweep() -> None:
@@ -36,6 +37,10 @@ def _sweep() -> None:
 
 def _start_due() -> None:
     runs.start_due()
+
+
+def _enforce_due() -> None:
+    retention.start_due()
 
 
 def _expire() -> None:

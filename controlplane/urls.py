@@ -27,6 +27,7 @@ APPS = (
     "lineage",
     "incidents",
     "runs",
+    "retention",
     "changes",
 )
 

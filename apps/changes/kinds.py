@@ -14,10 +14,16 @@ from apps.accounts import apply as membership_apply
 from apps.accounts import proposals as memberships
 from apps.core.governed import Consequence, Current
 from apps.dataplane.errors import Invalid
+from apps.grants import apply as release_apply
+from apps.grants import proposals as releases
 from apps.pipelines import apply as pipeline_apply
 from apps.pipelines import proposals as pipelines
 from apps.policies import apply as policy_apply
 from apps.policies import proposals as policies
+from apps.retention import apply as retention_apply
+from apps.retention import deletion_apply
+from apps.retention import deletion_proposals as deletions
+from apps.retention import proposals as retention
 from apps.sources import classification_apply, connection_apply
 from apps.sources import classification_proposals as classifications
 from apps.sources import connection_proposals as connections
@@ -66,6 +72,9 @@ KINDS: dict[str, Kind] = {
         _kind("classification", gettext_lazy("Classification"), "tags", classifications, classification_apply),
         _kind("connection", gettext_lazy("Connection"), "database", connections, connection_apply),
         _kind("membership", gettext_lazy("Role"), "users", memberships, membership_apply),
+        _kind("retention", gettext_lazy("Retention"), "hourglass", retention, retention_apply),
+        _kind("deletion", gettext_lazy("First deletion"), "trash", deletions, deletion_apply),
+        _kind("hold_release", gettext_lazy("Legal hold"), "gavel", releases, release_apply),
     )
 }
 

@@ -1,0 +1,1 @@
+"""What stands above every rule for a while: legal holds on datasets."""

@@ -1,0 +1,8 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class GrantsConfig(AppConfig):
+    name = "apps.grants"
+    label = "grants"

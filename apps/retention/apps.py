@@ -1,0 +1,8 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class RetentionConfig(AppConfig):
+    name = "apps.retention"
+    label = "retention"
