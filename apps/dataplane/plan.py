@@ -149,9 +149,12 @@ class Window:
     """Which rows of a source one run reads, and the position that the destination keeps once they are published.
 
     `whole`: all of them. `cursor`: those whose `column` lies from `lower` (`inclusive`, or beyond it) up to `upper`,
-    bounds in PostgreSQL's text form, empty for none; `nulls` counts rows without a value, which are read as well where
-    they go to quarantine. `files`: the named ones, in order. `since` is the canonical hash of the position that the
-    window starts from, empty for the beginning. A `position` holds texts, integers, lists and objects only.
+    bounds in PostgreSQL's text form. Without a `lower` it begins at the beginning, without an `upper` nothing lies in
+    it. `nulls` counts the rows without a value, which `read_nulls` has read as well, and `ordered` asks for the order
+    of the cursor. `files`: the named ones, in order.
+
+    `since` is the canonical hash of the position that the window starts from, empty for the beginning. A `position`
+    holds texts, integers, lists and objects only.
     """
 
     kind: Literal["whole", "cursor", "files"] = "whole"
@@ -161,6 +164,7 @@ class Window:
     inclusive: bool = True
     nulls: int = 0
     read_nulls: bool = False
+    ordered: bool = False
     files: tuple[str, ...] = ()
     since: str = ""
     position: Mapping[str, Any] | None = None

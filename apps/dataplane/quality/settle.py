@@ -41,7 +41,7 @@ def validate(rules: Mapping[str, Sequence[SettleRule]], columns: Mapping[str, Se
                         remedy="Name as many columns on both sides.",
                         field="to",
                     )
-            elif rule.kind != "unique":
+            elif rule.kind not in ("unique", "latest"):
                 raise Invalid(
                     f'The rule "{rule.id}" is of no known kind.', remedy="Use unique or references.", field="kind"
                 )
@@ -57,7 +57,7 @@ def settle(
     """The rows that fall, per stream: a table (row_id, rule) by row id, each row once, with the first rule it broke.
 
     First duplicates fall, in the order of the rules: of rows alike in all `columns` the one with the lowest row id
-    stays. Then rows whose reference is not among the rows that remain, again and again until nothing more falls. NULLs
+    stays (`unique`), or the one with the highest (`latest`). Then rows whose reference is not among the rows that remain, again and again until nothing more falls. NULLs
     are like nothing and refer to nothing. Values are compared as PostgreSQL writes them. A duplicate does not come back
     when the row it repeats falls. DuckDB spills below `scratch` (default: beside the first part).
     """
@@ -66,7 +66,7 @@ def settle(
         known = _open(connection, streams, rules)
         for stream in known.values():
             for index, rule in enumerate(stream.rules):
-                if rule.kind == "unique":
+                if rule.kind != "references":
                     _remove(connection, stream, index, _duplicates(stream, rule))
         _remove_orphans(connection, known)
         return {name: _removed(connection, known.get(name)) for name in streams}
@@ -121,9 +121,9 @@ def _duplicates(stream: _Stream, rule: SettleRule) -> str:
     # GROUP BY … HAVING and a join: half the cost of a window over all rows.
     columns = ", ".join(stream.columns[name] for name in rule.columns)
     present = " AND ".join(f"{stream.columns[name]} IS NOT NULL" for name in rule.columns)
-    rows = _remaining(stream)
+    rows, stays = _remaining(stream), "max" if rule.kind == "latest" else "min"
     return (
-        f"SELECT one.row_id FROM {rows} AS one JOIN (SELECT {columns}, min(row_id) AS kept FROM {rows} "  # noqa: S608
+        f"SELECT one.row_id FROM {rows} AS one JOIN (SELECT {columns}, {stays}(row_id) AS kept FROM {rows} "  # noqa: S608
         f"WHERE {present} GROUP BY {columns} HAVING count(*) > 1) AS many USING ({columns}) "
         "WHERE one.row_id <> many.kept"
     )
