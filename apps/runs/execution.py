@@ -16,7 +16,7 @@ from apps.core.clock import now
 from apps.core.ids import Id
 from apps.core.jobs import Lease
 from apps.dataplane import planner
-from apps.dataplane.connectors import postgres
+from apps.dataplane.connectors.base import Backend, Reader
 from apps.dataplane.crypto import signing
 from apps.dataplane.errors import Conflict, PublishRefused
 from apps.dataplane.plan import KeyRef, RunPlan, as_json, plan_from_json
@@ -54,16 +54,17 @@ def inspect(lease: Lease) -> None:
     run = _take_up(lease)
     steps.begin(run.id, steps.INSPECT, attempt=lease.attempt)
     definition = pipelines.definition_of(run.pipeline, run.pipeline_version)
-    where, credentials, _ = sources.open_settings(run.pipeline.destination_id, "write")
-    found = postgres.inspect(where, credentials, tuple(stream.destination for stream in definition.streams))
+    there = sources.open_connection(run.pipeline.destination_id, "write")
+    refs = tuple(stream.destination for stream in definition.streams)
+    found = there.connector.inspect(there.settings, there.credentials, refs)
     with transaction.atomic():
         for stream in definition.streams:
             schema = found[stream.destination]
             seen = {"live_schema": as_json(schema) if schema else None, "hash": schema.hash if schema else ""}
             Fingerprint.objects.update_or_create(run=run, stream=stream.name, defaults=seen)
-        there = sum(1 for schema in found.values() if schema)
-        steps.done(run.id, steps.INSPECT, detail=f"{there} of {len(found)} destination tables exist")
-        steps.log(run.id, steps.INSPECT, f"{there} of {len(found)} destination tables exist")
+        present = sum(1 for schema in found.values() if schema)
+        steps.done(run.id, steps.INSPECT, detail=f"{present} of {len(found)} destination tables exist")
+        steps.log(run.id, steps.INSPECT, f"{present} of {len(found)} destination tables exist")
         _hand_over(lease, run, "run.extract")
 
 
@@ -72,9 +73,9 @@ def extract(lease: Lease) -> None:
     run = _take_up(lease)
     fence = run.number * FENCES_PER_RUN + lease.attempt
     steps.begin(run.id, steps.PLAN, attempt=lease.attempt)
-    where, credentials, _ = sources.open_settings(run.pipeline.source_id, "read")
-    _take_over(lease, where, credentials)
-    with postgres.Reader(where, credentials) as reader:
+    here = sources.open_connection(run.pipeline.source_id, "read")
+    _take_over(lease, here)
+    with here.connector.reader(here.settings, here.credentials) as reader:
         lease.hold_backends([_leased(run.pipeline.source_id, "read", backend) for backend in reader.backend_pids])
         plan = _plan(run, reader, fence)
         expected = sum(stream.estimated_rows for stream in plan.streams)
@@ -109,10 +110,10 @@ def publish(lease: Lease) -> None:
     run = _take_up(lease)
     staged = _staged(run)
     _begin_publishing(run, lease)
-    where, credentials, _ = sources.open_settings(run.pipeline.destination_id, "write")
-    _take_over(lease, where, credentials)
+    there = sources.open_connection(run.pipeline.destination_id, "write")
+    _take_over(lease, there)
     expected = {stream: counts["staged"] for stream, counts in run_counts(run).items()}
-    with postgres.Publisher(where, credentials) as publisher:
+    with there.connector.publisher(there.settings, there.credentials) as publisher:
         if publisher.backend_pid:
             lease.hold_backends([_leased(run.pipeline.destination_id, "write", publisher.backend_pid)])
         required = gathering.required_now(run, staged.plan)
@@ -194,7 +195,7 @@ def _hand_over(lease: Lease, run: Run, kind: str) -> None:
     jobs.finish(lease)
 
 
-def _plan(run: Run, reader: postgres.Reader, fence: int) -> RunPlan:
+def _plan(run: Run, reader: Reader, fence: int) -> RunPlan:
     plan = planner.compile_plan(gathering.inputs(run, live=reader.schema))
     with transaction.atomic():
         _require_running(run)
@@ -270,12 +271,12 @@ def _signer() -> Callable[[bytes], bytes]:
     return lambda message: signing.sign(secret, message)
 
 
-def _leased(connection_id: Id, purpose: str, backend: postgres.Backend) -> list[str]:
+def _leased(connection_id: Id, purpose: str, backend: Backend) -> list[str]:
     return [str(connection_id), purpose, str(backend.pid), backend.started_at.isoformat()]
 
 
-def _take_over(lease: Lease, where: postgres.PostgresSettings, credentials: postgres.Credentials) -> None:
+def _take_over(lease: Lease, there: sources.Opened) -> None:
     """A frozen attempt may still hold a transaction open at the other side: end it before anything else."""
     left = [(int(pid), started_at) for _, _, pid, started_at in lease.left_behind]
     if left:
-        postgres.end_backends(where, credentials, left)
+        there.connector.end_backends(there.settings, there.credentials, left)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.governed import Consequence, Current
 from apps.core.ids import Id
-from apps.dataplane.errors import NotFound
+from apps.dataplane.errors import Invalid, NotFound
 
 from . import definition
 from .definition import PURPOSES, ConnectionDefinition
@@ -22,7 +22,16 @@ ACTION = "connection.propose"
 
 def normalise(proposal: Mapping[str, Any], *, team_id: Id) -> dict[str, Any]:
     """The complete proposal `{slug, name, kind, definition}`. Raises Invalid naming the form field."""
-    return definition.proposal(proposal)
+    complete = definition.proposal(proposal)
+    held = Connection.objects.filter(team_id=team_id, slug=complete["slug"]).values_list("kind", flat=True).first()
+    if held is not None and held != complete["kind"]:
+        raise Invalid(
+            _("Connection %(slug)s is of kind %(kind)s, and a kind never changes.")
+            % {"slug": complete["slug"], "kind": held},
+            remedy=_("Choose another short name."),
+            field="slug",
+        )
+    return complete
 
 
 def target(proposal: Mapping[str, Any], *, team_id: Id) -> str:
@@ -46,15 +55,12 @@ def current(target: str) -> Current:
 def text(proposal: Mapping[str, Any]) -> str:
     """Stable lines for the diff. Passwords show as the key version that they are sealed to."""
     says = definition.parse(proposal["definition"])
-    settings = says.settings
+    facts = says.settings.facts
     lines = [
         f"connection: {proposal['slug']}",
         f"name: {json.dumps(proposal['name'], ensure_ascii=False)}",
         f"kind: {proposal['kind']}",
-        f"host: {settings.host}",
-        f"port: {settings.port}",
-        f"database: {json.dumps(settings.database, ensure_ascii=False)}",
-        f"sslmode: {settings.sslmode}",
+        *(f"{name}: {json.dumps(value, ensure_ascii=False) if free else value}" for name, _, value, free in facts),
         f"zone: {says.zone}",
         f"region: {says.region or '-'}",
     ]
@@ -67,6 +73,8 @@ def _credential_lines(says: ConnectionDefinition, purpose: definition.Purpose) -
     held = says.credentials.get(purpose)
     if held is None:
         return [f"{purpose}: none"]
+    if not says.connector.uses_credentials:
+        return [f"{purpose}: yes"]
     # The mark tells a new password from the kept one; the sealed bytes are random and say nothing of it.
     return [
         f"{purpose}:",
@@ -102,15 +110,12 @@ def _opens(after: Mapping[str, Any], says: ConnectionDefinition) -> Consequence:
     }[tuple(purpose for purpose in PURPOSES if purpose in says.credentials)]
     named = {
         "may": may,
-        "database": says.settings.database,
-        "address": says.settings.address,
+        "place": f"{says.connector.noun} {says.settings.place}",
         "zone": says.zone,
         "region": says.region or _("no region"),
         "name": after["name"],
     }
-    sentence = _(
-        "After approval, Lockgate can %(may)s database %(database)s at %(address)s, in zone %(zone)s and %(region)s."
-    )
+    sentence = _("After approval, Lockgate can %(may)s %(place)s, in zone %(zone)s and %(region)s.")
     return Consequence(_("New connection %(name)s") % named, sentence % named, "MEDIUM", (_("Opens a new system."),))
 
 
@@ -118,26 +123,28 @@ def _differences(
     before: Mapping[str, Any], old: ConnectionDefinition, after: Mapping[str, Any], new: ConnectionDefinition
 ) -> list[tuple[bool, str]]:
     """(high risk?, what changes)."""
-    place_before, place_after = (f"{one.settings.database} at {one.settings.address}" for one in (old, new))
     pairs = (
-        (True, _("the place changes from %(before)s to %(after)s"), place_before, place_after),
+        (True, _("the place changes from %(before)s to %(after)s"), old.settings.place, new.settings.place),
         (True, _("the zone changes from %(before)s to %(after)s, so other rules hold"), old.zone, new.zone),
         (True, _("the region changes from %(before)s to %(after)s"), old.region or "-", new.region or "-"),
-        (
-            _weaker_tls(old, new),
-            _("sslmode changes from %(before)s to %(after)s"),
-            old.settings.sslmode,
-            new.settings.sslmode,
-        ),
+        *_setting_differences(old, new),
         (False, _("the name changes from %(before)s to %(after)s"), before["name"], after["name"]),
     )
     found = [(risky, said % {"before": a, "after": b}) for risky, said, a, b in pairs if a != b]
     return found + [one for purpose in PURPOSES for one in _credential_difference(purpose, old, new)]
 
 
-def _weaker_tls(old: ConnectionDefinition, new: ConnectionDefinition) -> bool:
-    order = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-    return order.index(new.settings.sslmode) < order.index(old.settings.sslmode)
+def _setting_differences(old: ConnectionDefinition, new: ConnectionDefinition) -> list[tuple[bool, str, str, str]]:
+    """(high risk?, sentence, before, after) of every setting that is no part of the place."""
+    weaker = new.settings.weaker_than(old.settings)
+    before, after = ({fact.name: fact.value for fact in one.settings.facts} for one in (old, new))
+    names = dict.fromkeys((*before, *after))
+    sentence = _("%(name)s changes from %%(before)s to %%(after)s")
+    return [
+        (name in weaker, sentence % {"name": name}, before.get(name) or "-", after.get(name) or "-")
+        for name in names
+        if name not in new.settings.placing
+    ]
 
 
 def _credential_difference(

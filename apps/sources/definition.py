@@ -14,19 +14,22 @@ from typing import Any, Literal, get_args
 from apps.core.ids import Id
 from apps.dataplane.canonical import canonical_bytes
 from apps.dataplane.classify import NONE, TAGS
-from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
+from apps.dataplane.connectors import connector, kinds, postgres
+from apps.dataplane.connectors.base import Connector, Credentials, Settings
 from apps.dataplane.errors import Invalid, Locked
 from apps.dataplane.plan import ColumnSchema, TableRef, TableSchema
 from apps.dataplane.policy import ZONES
 
 FORMAT = 1
-KINDS = ("postgresql",)
+KINDS = tuple(one.kind for one in kinds())
+# What definitions from before there were several kinds mean.
+FIRST_KIND = "postgresql"
 KNOWN_TAGS = {tag: meaning for tag, meaning in TAGS.items() if tag != NONE}
 Purpose = Literal["read", "write"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,58}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_LONGEST_SEALED = 4096
+_LONGEST_SEALED = 40_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class SealedCredential:
     user: str
     sealed: str = field(repr=False)
     key: int
+
+    @classmethod
+    def none(cls) -> SealedCredential:
+        """That a purpose is served, by a kind that has no users."""
+        return cls("", "", 0)
 
     @property
     def raw(self) -> bytes:
@@ -51,28 +59,31 @@ class SealedCredential:
 class ConnectionDefinition:
     """The governed content of one connection version. `credentials` holds one entry for each purpose that it serves."""
 
-    settings: PostgresSettings
+    kind: str
+    settings: Settings
     zone: str
     region: str
     credentials: Mapping[Purpose, SealedCredential]
 
+    @property
+    def connector(self) -> Connector:
+        return connector(self.kind)
+
+    @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        return tuple(purpose for purpose in PURPOSES if purpose in self.credentials)
+
     def as_document(self) -> dict[str, Any]:
         """The canonical JSON form; `parse` of it gives an equal definition."""
-        settings = self.settings
         held = {purpose: self.credentials.get(purpose) for purpose in PURPOSES}
         return {
             "format": FORMAT,
-            "settings": {
-                "host": settings.host,
-                "port": settings.port,
-                "database": settings.database,
-                "sslmode": settings.sslmode,
-            },
+            "kind": self.kind,
+            "settings": self.settings.as_json(),
             "zone": self.zone,
             "region": self.region,
             "credentials": {
-                purpose: {"user": one.user, "sealed": one.sealed, "key": one.key} if one else None
-                for purpose, one in held.items()
+                purpose: None if one is None else _sealed_document(one, self.connector) for purpose, one in held.items()
             },
         }
 
@@ -81,15 +92,17 @@ def parse(document: Mapping[str, Any]) -> ConnectionDefinition:
     """Raises Invalid naming the form field."""
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
         raise Invalid(f"A connection's definition is an object of format {FORMAT}.", field="definition")
-    _only(document, ("format", "settings", "zone", "region", "credentials"))
+    _only(document, ("format", "kind", "settings", "zone", "region", "credentials"))
+    kind = connector(document.get("kind", FIRST_KIND))
     settings = document.get("settings")
     if not isinstance(settings, Mapping):
-        raise Invalid("The settings of the connection are missing.", field="host")
+        raise Invalid("The settings of the connection are missing.", field=kind.fields[0].name)
     return ConnectionDefinition(
-        settings=PostgresSettings.from_json(settings),
+        kind=kind.kind,
+        settings=kind.settings.from_json(settings),
         zone=_zone(document.get("zone")),
         region=_region(document.get("region", "")),
-        credentials=_credentials(document.get("credentials")),
+        credentials=_credentials(document.get("credentials"), kind),
     )
 
 
@@ -98,28 +111,39 @@ def proposal(document: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         raise Invalid("A connection is an object of slug, name, kind and definition.")
     _only(document, ("slug", "name", "kind", "definition"))
-    if document.get("kind") not in KINDS:
-        raise Invalid("This kind of connection is unknown.", field="kind", remedy=f"Choose one of {', '.join(KINDS)}.")
+    kind, said = connector(document.get("kind")).kind, document.get("definition") or {}
+    if isinstance(said, Mapping) and said.get("kind", kind) != kind:
+        raise Invalid("The definition is of another kind than the connection.", field="kind")
     return {
         "slug": slug(document.get("slug")),
         "name": name(document.get("name")),
-        "kind": document["kind"],
-        "definition": parse(document.get("definition") or {}).as_document(),
+        "kind": kind,
+        "definition": parse({**said, "kind": kind} if isinstance(said, Mapping) else said).as_document(),
     }
 
 
-def payload(settings: PostgresSettings, user: str, password: str, team_id: Id | None) -> bytes:
-    """What is sealed: the password together with the team, address and user that it is for.
+def from_url(text: str) -> tuple[dict[str, Any], str, str]:
+    """(settings document, user, password) of a pasted connection string of PostgreSQL.
+
+    Raises Invalid naming field `url` or the setting at fault. The password goes to `services.credentials` at once.
+    """
+    return postgres.from_url(text)
+
+
+def payload(settings: Settings, user: str, password: str, team_id: Id | None, client_key: str = "") -> bytes:
+    """What is sealed: the password and client key together with the team, address and user that they are for.
 
     Sealed bytes that somebody copies into another team's definition, or one with another host, are of no use there:
     the worker refuses. Without a team they serve any.
     """
     team = str(team_id) if team_id else ""
-    return canonical_bytes({"team": team, "address": settings.address, "user": user, "password": password})
+    held = {"team": team, "address": settings.address, "user": user, "password": password}
+    return canonical_bytes({**held, "client_key": client_key} if client_key else held)
 
 
-def opened(settings: PostgresSettings, credential: SealedCredential, secret: bytes, team_id: Id) -> Credentials:
+def opened(says: ConnectionDefinition, credential: SealedCredential, secret: bytes, team_id: Id) -> Credentials:
     """The credentials in the unsealed bytes. Raises Locked when they were sealed for another team, address or user."""
+    settings = says.settings
     try:
         document = json.loads(secret)
         team, address, user, password = (document[key] for key in ("team", "address", "user", "password"))
@@ -129,10 +153,11 @@ def opened(settings: PostgresSettings, credential: SealedCredential, secret: byt
         raise _other(settings, "was sealed for another team")
     if (address, user) != (settings.address, credential.user):
         raise _other(settings, "was sealed for another address or user")
-    return Credentials.from_json({"user": user, "password": password})
+    key = document.get("client_key", "")
+    return says.connector.credentials.from_json({"user": user, "password": password, "client_key": key})
 
 
-def _other(settings: PostgresSettings, why: str) -> Locked:
+def _other(settings: Settings, why: str) -> Locked:
     return Locked(
         f"The password for {settings.address} {why}, so it is not sent there.", remedy="Enter the password again."
     )
@@ -180,11 +205,15 @@ def _region(value: object) -> str:
     return value
 
 
-def _credentials(value: object) -> dict[Purpose, SealedCredential]:
+def _credentials(value: object, kind: Connector) -> dict[Purpose, SealedCredential]:
     if not isinstance(value, Mapping):
         raise Invalid("The credentials are missing.", field="read_user")
     _only(value, PURPOSES)
-    found = {purpose: _sealed(purpose, value[purpose]) for purpose in PURPOSES if value.get(purpose) is not None}
+    said: dict[Purpose, object] = {purpose: value[purpose] for purpose in PURPOSES if value.get(purpose) is not None}
+    _require_able(kind, said)
+    found = {purpose: _credential(purpose, one, kind) for purpose, one in said.items()}
+    if not found and not kind.uses_credentials:
+        raise Invalid("Say whether the connection is for reading, for writing, or for both.", field="read")
     if not found:
         raise Invalid(
             "A connection needs a read or a write credential, or both.",
@@ -194,14 +223,35 @@ def _credentials(value: object) -> dict[Purpose, SealedCredential]:
     return found
 
 
-def _sealed(purpose: Purpose, value: object) -> SealedCredential:
+def _require_able(kind: Connector, said: Mapping[Purpose, object]) -> None:
+    for purpose, able in (("read", kind.reads), ("write", kind.writes)):
+        if purpose in said and not able:
+            raise Invalid(f"Connections of kind {kind.label} do not {purpose}.", field=purpose)
+
+
+def _credential(purpose: Purpose, value: object, kind: Connector) -> SealedCredential:
+    if kind.uses_credentials:
+        return _sealed(purpose, value, kind)
+    if value != {}:
+        raise Invalid(
+            f"Connections of kind {kind.label} have no users: a purpose that is served holds an empty object.",
+            field=purpose,
+        )
+    return SealedCredential.none()
+
+
+def _sealed_document(one: SealedCredential, kind: Connector) -> dict[str, Any]:
+    return {"user": one.user, "sealed": one.sealed, "key": one.key} if kind.uses_credentials else {}
+
+
+def _sealed(purpose: Purpose, value: object, kind: Connector) -> SealedCredential:
     if not isinstance(value, Mapping):
         raise Invalid("A credential is an object of user, sealed and key.", field=f"{purpose}_user")
     _only(value, ("user", "sealed", "key"))
     user, sealed, key = value.get("user"), value.get("sealed"), value.get("key")
     # The connector's own rule for a user name, asked without a password.
     try:
-        Credentials.from_json({"user": user})
+        kind.credentials.from_json({"user": user})
     except Invalid as error:
         raise Invalid(error.sentence, remedy=error.remedy, field=f"{purpose}_user") from None
     if not _is_base64(sealed) or not isinstance(key, int) or isinstance(key, bool) or key < 1:

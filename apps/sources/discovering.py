@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import UUID
 
 import pyarrow as pa
@@ -12,8 +13,7 @@ from django.db.models.functions import Now
 
 from apps.core.clock import now
 from apps.dataplane import classify
-from apps.dataplane.connectors import postgres
-from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
+from apps.dataplane.connectors.base import Connector
 from apps.dataplane.errors import NotFound, Refused, Unreachable
 from apps.dataplane.plan import TableRef, TableSchema, as_json
 
@@ -35,28 +35,41 @@ class Found:
     suggestions: Mapping[str, classify.Suggestion] | None
 
 
-def look(connection: Connection, settings: PostgresSettings, credentials: Credentials) -> tuple[Found, ...]:
+class Reached(Protocol):
+    """A connection opened for reading: `services.Opened`."""
+
+    @property
+    def connector(self) -> Connector: ...
+
+    @property
+    def settings(self) -> Any: ...
+
+    @property
+    def credentials(self) -> Any: ...
+
+
+def look(connection: Connection, reached: Reached) -> tuple[Found, ...]:
     """Every readable table. Only tables that are new or changed are sampled. Raises Unreachable."""
     known = dict(Dataset.objects.filter(connection=connection, gone_at=None).values_list("id", "schema_hash"))
     hashes = set(known.values())
     found, sampled = [], 0
-    for schema in postgres.discover(settings, credentials):
+    for schema in reached.connector.discover(reached.settings, reached.credentials):
         if schema.hash in hashes:
             found.append(Found(schema, None))
             continue
         sampled += 1
-        rows = _sample(settings, credentials, schema) if sampled <= MOST_SAMPLED_TABLES else None
+        rows = _sample(reached, schema) if sampled <= MOST_SAMPLED_TABLES else None
         found.append(Found(schema, {one.column: one for one in classify.suggest(schema, rows)}))
     return tuple(found)
 
 
-def _sample(settings: PostgresSettings, credentials: Credentials, schema: TableSchema) -> pa.Table | None:
+def _sample(reached: Reached, schema: TableSchema) -> pa.Table | None:
     """A table that cannot be sampled is suggested for by its names alone."""
     columns = [column.name for column in schema.columns][:MOST_SAMPLED_COLUMNS]
     if not columns:
         return None
     try:
-        return postgres.sample(settings, credentials, schema.ref, columns, SAMPLE_ROWS)
+        return reached.connector.sample(reached.settings, reached.credentials, schema.ref, columns, SAMPLE_ROWS)
     except (NotFound, Refused, Unreachable):
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,8 @@ from apps.audit import services as audit
 from apps.core import access, jobs
 from apps.core.actor import Actor, system
 from apps.core.ids import Id, uuid7
-from apps.dataplane.connectors import postgres
-from apps.dataplane.connectors.postgres import Credentials, PostgresSettings
+from apps.dataplane.connectors import connector
+from apps.dataplane.connectors.base import Connector, Credentials, Settings
 from apps.dataplane.crypto import sealing
 from apps.dataplane.errors import Fenced, Invalid, LockgateError, Refused
 from apps.keys import selectors as public_keys
@@ -37,17 +37,34 @@ class Entered:
 
     user: str
     password: str = field(repr=False)
+    client_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection as its worker uses it; `credentials` is None for a kind that has no users."""
+
+    connector: Connector
+    settings: Settings
+    credentials: Credentials | None
+    version: int
 
 
 def seal(
-    *, purpose: Purpose, settings: PostgresSettings, user: str, password: str, team_id: Id | None = None
+    *,
+    purpose: Purpose,
+    settings: Settings,
+    user: str,
+    password: str,
+    team_id: Id | None = None,
+    client_key: str = "",
 ) -> dict[str, Any]:
     """`{user, sealed, key}`: the password, sealed for this address to the worker class that serves the purpose.
 
     With a team it opens in connections of that team alone, wherever somebody copies it.
     """
     try:
-        secret = definition.payload(settings, user, password, team_id)
+        secret = definition.payload(settings, user, password, team_id, client_key)
     except UnicodeEncodeError:
         raise Invalid(_("The password holds a character that is none."), field=f"{purpose}_password") from None
     key = public_keys.public(HOLDERS[purpose], "credentials")
@@ -58,27 +75,38 @@ def seal(
 def credentials(
     *,
     team_id: Id,
-    settings: PostgresSettings,
+    settings: Settings,
     entered: Mapping[Purpose, Entered],
     held: ConnectionDefinition | None,
+    kind: str = definition.FIRST_KIND,
+    serves: Collection[str] = (),
 ) -> dict[str, dict[str, Any] | None]:
     """The credentials of a definition: newly sealed where a password was entered, else those that are held.
 
     No user: no credential for that purpose. Raises Invalid where a password must be entered again, for a sealed one
-    serves only the address and user that it was sealed for.
+    serves only the address and user that it was sealed for. A kind without users `serves` purposes without any.
     """
+    if not connector(kind).uses_credentials:
+        return {purpose: {} if purpose in serves else None for purpose in definition.PURPOSES}
     return {purpose: _credential(team_id, purpose, settings, one, held) for purpose, one in entered.items()}
 
 
 def _credential(
-    team_id: Id, purpose: Purpose, settings: PostgresSettings, entered: Entered, held: ConnectionDefinition | None
+    team_id: Id, purpose: Purpose, settings: Settings, entered: Entered, held: ConnectionDefinition | None
 ) -> dict[str, Any] | None:
     if not entered.user:
         if entered.password:
             raise Invalid(_("The password has no user."), field=f"{purpose}_user")
         return None
-    if entered.password:
-        return seal(purpose=purpose, settings=settings, user=entered.user, password=entered.password, team_id=team_id)
+    if entered.password or entered.client_key:
+        return seal(
+            purpose=purpose,
+            settings=settings,
+            user=entered.user,
+            password=entered.password,
+            team_id=team_id,
+            client_key=entered.client_key,
+        )
     before = held.credentials.get(purpose) if held else None
     if held is None or before is None:
         raise Invalid(_("Enter the password of this user."), field=f"{purpose}_password")
@@ -92,23 +120,31 @@ def _credential(
     return {"user": before.user, "sealed": before.sealed, "key": before.key}
 
 
-def open_settings(connection_id: Id, purpose: Purpose) -> tuple[PostgresSettings, Credentials, int]:
-    """Where the active version leads, the opened credential, and the version's number.
+def open_connection(connection_id: Id, purpose: Purpose) -> Opened:
+    """How the active version is reached for that purpose, its credential opened.
 
-    Works only in the worker class that the purpose belongs to: Locked elsewhere. Refused without such a credential.
+    Works only in the worker class that the purpose belongs to: Locked elsewhere. Refused where it is not served.
     """
     row = Connection.objects.get(id=connection_id)
     says = selectors.active(row)
-    return says.settings, _open(says, purpose, row.name, row.team_id), row.active_version
+    return Opened(says.connector, says.settings, _open(says, purpose, row.name, row.team_id), row.active_version)
 
 
-def _open(says: ConnectionDefinition, purpose: Purpose, name: str, team_id: Id) -> Credentials:
+def open_settings(connection_id: Id, purpose: Purpose) -> tuple[Any, Any, int]:
+    """`open_connection` as (settings, credentials, version), for callers that know the kind."""
+    opened = open_connection(connection_id, purpose)
+    return opened.settings, opened.credentials, opened.version
+
+
+def _open(says: ConnectionDefinition, purpose: Purpose, name: str, team_id: Id) -> Credentials | None:
     credential = says.credentials.get(purpose)
     if credential is None:
-        raise _without_credential(name, purpose)
+        raise _without_credential(name, purpose, says)
+    if not says.connector.uses_credentials:
+        return None
     key = keys.open_key("credentials", version=credential.key)
     secret = _unsealed(key.secret, credential, purpose)
-    return definition.opened(says.settings, credential, secret, team_id)
+    return definition.opened(says, credential, secret, team_id)
 
 
 def _unsealed(private: bytes, credential: SealedCredential, purpose: Purpose) -> bytes:
@@ -119,7 +155,13 @@ def _place(purpose: Purpose) -> str:
     return f"connection/{purpose}"
 
 
-def _without_credential(name: str, purpose: Purpose) -> Refused:
+def _without_credential(name: str, purpose: Purpose, says: ConnectionDefinition) -> Refused:
+    if not says.connector.uses_credentials:
+        return Refused(
+            _("Connection %(name)s does not serve to %(purpose)s.") % {"name": name, "purpose": purpose},
+            remedy=_("Edit the connection and choose what it is for."),
+            field=purpose,
+        )
     return Refused(
         _("Connection %(name)s has no %(purpose)s credential.") % {"name": name, "purpose": purpose},
         remedy=_("Edit the connection and add a user and password for it."),
@@ -192,7 +234,7 @@ def _steps(test: ConnectionTest) -> Iterator[dict[str, Any]]:
     except LockgateError as error:
         yield _failed_step("open", error.sentence, error.remedy, error.field or f"{purpose}_password")
         return
-    for step in postgres.test(says.settings, secret, purpose=purpose):
+    for step in says.connector.test(says.settings, secret, purpose=purpose):
         yield {**asdict(step), "field": _form_field(step.field, purpose)}
 
 
@@ -223,8 +265,9 @@ def discover(*, actor: Actor, connection_id: Id) -> Discovery:
     """Look at what the connection holds; a look that is under way already is the answer to a second request."""
     row = selectors.connection(actor, connection_id)
     access.require(actor, "connection.discover", row.team_id)
-    if "read" not in selectors.active(row).credentials:
-        raise _without_credential(row.name, "read")
+    says = selectors.active(row)
+    if "read" not in says.credentials:
+        raise _without_credential(row.name, "read", says)
     with transaction.atomic():
         running = Discovery.objects.filter(connection=row, state=Discovery.RUNNING).order_by("-id").first()
         if running:
@@ -256,8 +299,7 @@ def run_discovery(*, lease: jobs.Lease) -> None:
     if discovery is None:
         return
     try:
-        settings, secret, _version = open_settings(discovery.connection_id, "read")
-        found = discovering.look(discovery.connection, settings, secret)
+        found = discovering.look(discovery.connection, open_connection(discovery.connection_id, "read"))
     except Fenced:
         raise
     except LockgateError as error:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from apps.audit import services as audit
 from apps.core.clock import now
-from apps.dataplane.connectors.postgres import PostgresSettings
+from apps.dataplane.connectors import connector
 from apps.dataplane.errors import LockgateError
 from apps.keys.models import Key
 from apps.pipelines.models import Pipeline
@@ -67,7 +67,7 @@ def _govern(people: Organisation, made: Databases) -> None:
     for name, zone, purpose, user, password in ends:
         settings = made.settings(name)
         sealed = sources.seal(
-            purpose=purpose, settings=PostgresSettings.from_json(settings), user=user, password=password
+            purpose=purpose, settings=connector("postgresql").settings.from_json(settings), user=user, password=password
         )
         credentials: dict[str, Any] = {"read": None, "write": None, purpose: sealed}
         people.approved("alice", "connection", governed.connection(name, settings, zone, credentials), "bob", "erin")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apps.dataplane.connectors.postgres import Reader
+from apps.dataplane.connectors.base import Reader
 from apps.dataplane.parts import ROW_ID
 from apps.dataplane.plan import KeyRef, RowRule, RunPlan, StreamPlan
 from apps.dataplane.quality import rows as row_rules
@@ -76,7 +76,7 @@ class Extraction:
     def _stream(self, stream: StreamPlan) -> None:
         names = [column.name for column in stream.columns]
         counts = self.counts[stream.name]
-        for batch in self.reader.read(stream.source, names):
+        for batch in self.reader.read(stream.source, names, window=stream.window):
             row_ids = pa.array(np.arange(counts.read, counts.read + batch.num_rows), pa.int64())
             counts.read += batch.num_rows
             self._batch(stream, batch, row_ids)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from apps.dataplane import lanes, treatments
-from apps.dataplane.connectors.postgres import Publisher
+from apps.dataplane.canonical import canonical_hash
+from apps.dataplane.connectors.base import Publisher
 from apps.dataplane.content import ContentHash
 from apps.dataplane.errors import PublishRefused
-from apps.dataplane.plan import ColumnPlan, ColumnSchema, StreamPlan
+from apps.dataplane.plan import ColumnPlan, ColumnSchema, KeptPosition, RunPlan, StreamPlan
 
 from .progress import Progress, Report
 from .staged import Staged
@@ -48,11 +49,15 @@ class Publication:
         if already:
             return self._report(self._hashed(), already=True)
         self._require_policies()
+        before = self.publisher.positions(plan.pipeline)
         for stream in reversed(plan.streams):
+            self._require_position(stream, before.get(stream.name))
             self._make_room(stream)
         rows = {stream.name: self._load(stream) for stream in plan.streams}
         self._require_counts(rows)
-        self.publisher.record_state(plan.pipeline, self.staged.run, fence, plan.hash)
+        prove(self.publisher, plan)
+        positions = positions_after(plan, self.staged.run, before)
+        self.publisher.record_state(plan.pipeline, self.staged.run, fence, plan.hash, positions)
         self.publisher.commit()
         return self._report(rows, already=False)
 
@@ -68,8 +73,19 @@ class Publication:
                         remedy=_AGAIN,
                     )
 
+    def _require_position(self, stream: StreamPlan, kept: KeptPosition | None) -> None:
+        """A delta fits what is there only when it begins where the last one ended."""
+        if not stream.incremental or stream.window is None or stream.window.kind == "whole":
+            return
+        if stream.window.since != (canonical_hash(dict(kept.position)) if kept else ""):
+            raise PublishRefused(
+                f"Rows were added to {stream.destination} since the run was planned, or taken out of it. "
+                "Nothing was written.",
+                remedy=_AGAIN,
+            )
+
     def _make_room(self, stream: StreamPlan) -> None:
-        if stream.method == "delete_insert":
+        if stream.method != "create":
             self.publisher.lock(stream.destination)
         live = self.publisher.schema(stream.destination)
         if (live.hash if live else "") != stream.destination_fingerprint:
@@ -78,14 +94,24 @@ class Publication:
                 remedy=_AGAIN,
             )
         if stream.method == "create":
-            self.publisher.create(stream.destination, [_created(column) for column in stream.written])
-        else:
+            self.publisher.create(stream.destination, [_created(column) for column in stream.written], stream.key)
+        elif stream.method == "delete_insert":
             self.publisher.delete_all(stream.destination)
+        elif stream.method == "insert" and _at_the_beginning(stream):
+            self._require_empty(stream)
+
+    def _require_empty(self, stream: StreamPlan) -> None:
+        """Rows that no append of this stream has left there would become double."""
+        if not self.publisher.is_empty(stream.destination):
+            raise PublishRefused(
+                f"Destination table {stream.destination} holds rows that this stream has not appended. "
+                "Nothing was written.",
+                remedy="Start a run that loads the table anew, or empty the table.",
+            )
 
     def _load(self, stream: StreamPlan) -> int:
         self.content[stream.name] = ContentHash()
-        names = [column.destination for column in stream.written]
-        return self.publisher.load(stream.destination, names, self._verified(stream))
+        return load(self.publisher, stream, self._verified(stream))
 
     def _verified(self, stream: StreamPlan) -> Iterator[pa.RecordBatch]:
         done = 0
@@ -121,6 +147,42 @@ class Publication:
 
     def _report(self, rows: Mapping[str, int], *, already: bool) -> PublishReport:
         return PublishReport(rows, {name: content.text for name, content in self.content.items()}, already)
+
+
+def load(publisher: Publisher, stream: StreamPlan, rows: Iterator[pa.RecordBatch]) -> int:
+    """Gets a stream's rows into its table as its method says; how many."""
+    names = [column.destination for column in stream.written]
+    if stream.method == "upsert":
+        return publisher.merge(stream.destination, names, stream.key, rows)
+    return publisher.load(stream.destination, names, rows)
+
+
+def prove(publisher: Publisher, plan: RunPlan) -> None:
+    """Rules that the staged rows alone cannot settle, looked up in the tables as they would be."""
+    for stream in plan.streams:
+        for rule in stream.proofs:
+            target = plan.stream(rule.target).destination if rule.target else stream.destination
+            if publisher.breaks(stream.destination, rule, target):
+                what = "refer to nothing" if rule.kind == "references" else "are there twice"
+                raise PublishRefused(
+                    f"With the new rows, rows of {stream.destination} {what} (rule {rule.id}). Nothing was written.",
+                    remedy="Mend the rows at the source, or start a run that loads the table anew.",
+                )
+
+
+def positions_after(plan: RunPlan, run: str, before: Mapping[str, KeptPosition]) -> dict[str, KeptPosition]:
+    """How far each incremental stream has come once this plan is published."""
+    after = {}
+    for stream in plan.streams:
+        if stream.window and stream.window.position is not None:
+            after[stream.name] = KeptPosition(run, stream.binding, stream.window.position)
+        elif stream.incremental and stream.name in before:
+            after[stream.name] = before[stream.name]
+    return after
+
+
+def _at_the_beginning(stream: StreamPlan) -> bool:
+    return stream.window is None or not stream.window.since
 
 
 def _same_treatment(planned: ColumnPlan, now: ColumnPlan | None) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
+from apps.dataplane.connectors.base import Backend
 from apps.dataplane.errors import Unreachable
 
 from .failures import told
@@ -13,13 +13,6 @@ from .session import Connection, connect
 from .settings import Credentials, PostgresSettings
 
 PATIENCE_MS = 5_000
-
-
-class Backend(NamedTuple):
-    """A server process; the pid alone may be given to another one later."""
-
-    pid: int
-    started_at: datetime
 
 
 def own_backend(connection: Connection) -> Backend:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 import pyarrow as pa
 from psycopg import sql
 
+from apps.dataplane.connectors.base import Backend, PublishedState
 from apps.dataplane.errors import Fenced, Refused
-from apps.dataplane.plan import ColumnSchema, TableRef, TableSchema
+from apps.dataplane.plan import ColumnSchema, KeptPosition, SettleRule, TableRef, TableSchema
 
-from .backends import Backend, own_backend
-from .bookkeeping import PublishedState, create_if_absent, locked_state, write_state
+from . import merging
+from .backends import own_backend
+from .bookkeeping import create_if_absent, locked_state, positions_of, write_positions, write_state
 from .catalog import is_type, schemas_of
 from .failures import told
 from .session import Connection, begin, connect, end
@@ -41,8 +43,8 @@ class Publisher:
     """One transaction on the write side. Leaving it without `commit()` undoes everything.
 
     The bookkeeping table alone is created in a transaction before, so that a long first publication does not hold up
-    another pipeline's. Calls in order: `state`, then per stream `create` or `delete_all`, `load`; `record_state`,
-    `commit`.
+    another pipeline's. Calls in order: `state`, then per stream `create`, `delete_all` or `lock`, then `load` or
+    `merge`; `record_state`, `commit`.
     """
 
     def __init__(self, settings: PostgresSettings, credentials: Credentials, *, purpose: str = "publish") -> None:
@@ -101,8 +103,13 @@ class Publisher:
             self._require_table(ref)
             self._open.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(_name(ref)))
 
-    def create(self, ref: TableRef, columns: Sequence[ColumnSchema]) -> None:
-        """A new table of these names, types and NOT NULLs, and its schema where that is absent."""
+    def positions(self, pipeline: str) -> dict[str, KeptPosition]:
+        """By stream, how far the pipeline's incremental streams have come. Call it after `state`."""
+        with told("write", "read the destination's positions"):
+            return positions_of(self._open, pipeline)
+
+    def create(self, ref: TableRef, columns: Sequence[ColumnSchema], key: Sequence[str] = ()) -> None:
+        """A new table of these names, types, NOT NULLs and primary key, and its schema where that is absent."""
         _require_names(ref, columns)
         with told("write", f"create {ref}"):
             for column in columns:
@@ -112,8 +119,16 @@ class Publisher:
                         remedy="Create the type there, or treat the column so that it gets another one.",
                     )
             self._require_schema(ref.schema)
-            definitions = sql.SQL(", ").join(_definition(column) for column in columns)
-            self._open.execute(sql.SQL("CREATE TABLE {} ({})").format(_name(ref), definitions))
+            definitions = [_definition(column) for column in columns]
+            if key:
+                definitions.append(sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, key))))
+            self._open.execute(sql.SQL("CREATE TABLE {} ({})").format(_name(ref), sql.SQL(", ").join(definitions)))
+
+    def is_empty(self, ref: TableRef) -> bool:
+        """Whether the table holds no row at all."""
+        with told("write", f"look at {ref}"):
+            row = self._open.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_name(ref))).fetchone()
+        return bool(row and not row[0])
 
     def delete_all(self, ref: TableRef) -> int:
         """Deletes every row; readers see the old ones until the commit. Returns how many there were.
@@ -138,22 +153,41 @@ class Publisher:
         Identity columns get the given values; columns that the destination generates are left to it.
         """
         with told("write", f"load {ref}", columns=columns):
-            generated = {name for (name,) in self._open.execute(GENERATED, (_text(self._open, ref),))}
-            names = [name for name in columns if name not in generated]
-            sent, stored = self._copy(ref, names, batches)
-        if sent != stored:
-            raise Refused(
-                f"Could not load {ref}: of {sent} rows the destination stored {stored}; a trigger turned some away.",
-                remedy="Disable the trigger, or choose another destination.",
-            )
-        self._loaded += stored
-        return stored
+            sent, stored = self._copy(_name(ref), self._writable(ref, columns), batches)
+        return self._counted(ref, sent, stored)
 
-    def record_state(self, pipeline: str, run: str, fence: int, plan_hash: str) -> None:
-        """Records this publication and all rows loaded for it. Raises Fenced when a higher fence has published."""
+    def merge(
+        self, ref: TableRef, columns: Sequence[str], key: Sequence[str], batches: Iterator[pa.RecordBatch]
+    ) -> int:
+        """Writes each row over the one with the same key, or adds it; no key may occur twice. Returns their number."""
+        with told("write", f"merge into {ref}", columns=columns):
+            names = self._writable(ref, columns)
+            merging.make_room(self._open, _name(ref), names)
+            sent, arrived = self._copy(merging.DELTA, names, batches)
+            stored = merging.carry_over(self._open, _name(ref), names, key)
+        return self._counted(ref, sent, min(arrived, stored))
+
+    def breaks(self, ref: TableRef, rule: SettleRule, target: TableRef) -> bool:
+        """Whether the table, with all that was loaded, holds duplicates or orphans by the rule."""
+        with told("write", f"prove {rule.id} of {ref}"):
+            return merging.breaks(self._open, _name(ref), rule, _name(target))
+
+    def record_state(
+        self,
+        pipeline: str,
+        run: str,
+        fence: int,
+        plan_hash: str,
+        positions: Mapping[str, KeptPosition] | None = None,
+    ) -> None:
+        """Records this publication, all rows loaded for it and how far its streams have come.
+
+        Raises Fenced when a higher fence has published.
+        """
         with told("write", "record the destination's state"):
             _require_fence(locked_state(self._open, pipeline), fence)
             write_state(self._open, pipeline, run, fence, plan_hash, self._loaded)
+            write_positions(self._open, pipeline, positions or {})
         self._recorded = True
 
     def commit(self) -> None:
@@ -164,8 +198,24 @@ class Publisher:
             self._open.commit()
         self._recorded = False
 
-    def _copy(self, ref: TableRef, columns: Sequence[str], batches: Iterator[pa.RecordBatch]) -> tuple[int, int]:
-        target = sql.SQL("{} ({})").format(_name(ref), sql.SQL(", ").join(map(sql.Identifier, columns)))
+    def _writable(self, ref: TableRef, columns: Sequence[str]) -> list[str]:
+        """Columns that the destination generates are left to it."""
+        generated = {name for (name,) in self._open.execute(GENERATED, (_text(self._open, ref),))}
+        return [name for name in columns if name not in generated]
+
+    def _counted(self, ref: TableRef, sent: int, stored: int) -> int:
+        if sent != stored:
+            raise Refused(
+                f"Could not load {ref}: of {sent} rows the destination stored {stored}; a trigger turned some away.",
+                remedy="Disable the trigger, or choose another destination.",
+            )
+        self._loaded += stored
+        return stored
+
+    def _copy(
+        self, table: sql.Identifier, columns: Sequence[str], batches: Iterator[pa.RecordBatch]
+    ) -> tuple[int, int]:
+        target = sql.SQL("{} ({})").format(table, sql.SQL(", ").join(map(sql.Identifier, columns)))
         feed = _Feed(batches, columns)
         try:
             with self._open.cursor() as cursor:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from inspect import GEN_CLOSED, getgeneratorstate
 from types import TracebackType
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from apps.dataplane.connectors.base import BATCH_BYTES, BATCH_ROWS, Backend, Rejected
 from apps.dataplane.errors import Invalid, NotFound, Unreachable
-from apps.dataplane.plan import TableRef, TableSchema
+from apps.dataplane.plan import Increment, TableRef, TableSchema, Window
 
-from .backends import Backend, own_backend
+from .backends import own_backend
 from .catalog import schemas_of
 from .failures import RETRY, told
 from .session import Connection, begin, connect, end, looking
 from .settings import Credentials, PostgresSettings
 from .text_rows import SENDING, Buffer, batches, text_schema
+from .windows import condition, window_after
 
-BATCH_ROWS = 65_536
-BATCH_BYTES = 32 * 1024 * 1024
 # A sample of a large table is drawn from about this many rows, of a view from its first ones.
 SAMPLED_FROM = 20_000
 SEED = 20_260_101
@@ -62,15 +63,29 @@ class Reader:
             end(self._connection)
             self._connection = None
 
-    def schema(self, ref: TableRef) -> TableSchema | None:
-        """The table as this snapshot sees it; None when it does not exist."""
+    def schema(self, ref: TableRef, known: TableSchema | None = None) -> TableSchema | None:
+        """The table as this snapshot sees it, whatever was `known` of it; None when it does not exist."""
         with told("read", f"look at {ref}"):
             return schemas_of(self._open, (ref,))[ref]
 
+    def window(self, ref: TableRef, increment: Increment, position: Mapping[str, Any] | None) -> Window:
+        """What is new in the table since `position` (None: everything), as this snapshot sees it.
+
+        Ask only for a cursor that exists and has an order. Raises Unreachable.
+        """
+        with told("read", f"look for what is new in {ref}"):
+            return window_after(self._open, self.schema(ref), increment, position)
+
     def read(
-        self, ref: TableRef, columns: Sequence[str], *, batch_rows: int = BATCH_ROWS, batch_bytes: int = BATCH_BYTES
+        self,
+        ref: TableRef,
+        columns: Sequence[str],
+        *,
+        window: Window | None = None,
+        batch_rows: int = BATCH_ROWS,
+        batch_bytes: int = BATCH_BYTES,
     ) -> Generator[pa.RecordBatch]:
-        """Batches of string columns, in the order of `columns`; an empty table gives no batch.
+        """Batches of string columns, in the order of `columns`, of the rows in `window`; none when there are no rows.
 
         An error of the source in mid-stream raises, also after batches were given out: only an iterator that ends by
         itself has given the whole table. Raises Unreachable or Refused. One table at a time; to leave one before its
@@ -79,18 +94,20 @@ class Reader:
         unfinished = self._reading()
         if unfinished is not None and getgeneratorstate(unfinished) != GEN_CLOSED:
             raise RuntimeError("another table is being read through this reader")
-        reading = self._read(ref, columns, batch_rows, batch_bytes)
+        reading = self._read(ref, selection(ref, columns) + condition(window), columns, batch_rows, batch_bytes)
         self._reading = weakref.ref(reading)
         return reading
 
+    def rejected(self, ref: TableRef) -> Rejected:
+        """A server gives rows only: none of its lines is turned away."""
+        return Rejected()
+
     def _read(
-        self, ref: TableRef, columns: Sequence[str], batch_rows: int, batch_bytes: int
+        self, ref: TableRef, query: sql.Composed, columns: Sequence[str], batch_rows: int, batch_bytes: int
     ) -> Generator[pa.RecordBatch]:
         # The savepoint lets a caller abandon one table and go on with the next in the same snapshot.
         with told("read", f"read {ref}"), self._open.transaction():
-            yield from copied(
-                self._open, selection(ref, columns), columns, batch_rows=batch_rows, batch_bytes=batch_bytes
-            )
+            yield from copied(self._open, query, columns, batch_rows=batch_rows, batch_bytes=batch_bytes)
 
     @property
     def _open(self) -> Connection:

@@ -6,20 +6,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Literal
 
 from psycopg import sql
 
+from apps.dataplane.connectors.base import Purpose, Step, TestStep
 from apps.dataplane.errors import LockgateError, Unreachable
 
 from .bookkeeping import create_if_absent, write_state
 from .failures import told
 from .session import Connection, begin, connect
 from .settings import Credentials, PostgresSettings
-
-Step = Literal["reach", "authenticate", "list", "read", "write"]
-Purpose = Literal["read", "write"]
 
 READABLE = """
 SELECT n.nspname, c.relname, pg_catalog.count(*) OVER ()
@@ -42,20 +38,6 @@ SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'
                   AND pg_catalog.has_table_privilege(c.oid, 'INSERT')
                   AND pg_catalog.has_table_privilege(c.oid, 'DELETE'))
 """
-
-
-@dataclass(frozen=True)
-class TestStep:
-    """One step's outcome. `field` names the form field to mend; both it and `remedy` are empty when `ok`."""
-
-    __test__ = False
-
-    step: Step
-    ok: bool
-    sentence: str
-    field: str
-    remedy: str
-    milliseconds: int
 
 
 def test(settings: PostgresSettings, credentials: Credentials, *, purpose: Purpose) -> Iterator[TestStep]:
