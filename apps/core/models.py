@@ -92,15 +92,20 @@ class ProcessBeat(models.Model):
 
 
 class ProposalWanted(Record):
-    """A lower app asks for a change that it may not open itself; a task of `changes` turns it into one."""
+    """A lower app asks for a change that it may not open itself; a task of `changes` turns it into one.
+
+    `team_slug` stands for a team that does not exist yet; `outcome` is `change/<id>`, or why there is none.
+    """
 
     kind = models.CharField(max_length=40)
-    team_id = models.UUIDField()
+    team_id = models.UUIDField(null=True)
+    team_slug = models.CharField(max_length=40, blank=True, default="", db_default="")
     subject = models.CharField(max_length=120)
     title = models.CharField(max_length=200)
     proposal = models.JSONField()
     requested_by = models.CharField(max_length=120)
     taken_at = models.DateTimeField(null=True)
+    outcome = models.TextField(blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return self.title
