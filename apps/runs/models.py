@@ -1,4 +1,4 @@
-"""Runs, their steps, parts, log, quarantine and manifest."""
+"""Runs, their steps, parts, log, quarantine and manifest; recalls, and the runs that read what was recalled."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ class Run(Record):
     """One execution of a plan.
 
     QUEUED → RUNNING → PUBLISHED, or → REFUSED (a rule said no), BLOCKED (the gate is closed), FAILED, CANCELLED.
+    PUBLISHED → RECALLING → RECALLED, or back to PUBLISHED when the recall was refused.
     The row equation holds for PUBLISHED: read = published + quarantined + rejected + excluded.
     """
 
     QUEUED, RUNNING, PUBLISHED = "QUEUED", "RUNNING", "PUBLISHED"
     REFUSED, BLOCKED, FAILED, CANCELLED = "REFUSED", "BLOCKED", "FAILED", "CANCELLED"
-    ENDED = (PUBLISHED, REFUSED, BLOCKED, FAILED, CANCELLED)
+    RECALLING, RECALLED = "RECALLING", "RECALLED"
+    ENDED = (PUBLISHED, REFUSED, BLOCKED, FAILED, CANCELLED, RECALLING, RECALLED)
+    # Of these a pipeline has one at most: nothing else may touch its destination meanwhile.
+    UNDER_WAY = (QUEUED, RUNNING, RECALLING)
 
     number = models.BigIntegerField(unique=True, db_default=NextNumber("run_number"), editable=False)
     pipeline = models.ForeignKey(Pipeline, on_delete=models.PROTECT, related_name="runs")
     pipeline_version = models.PositiveIntegerField()
     team_id = models.UUIDField()
-    trigger = models.CharField(max_length=20, help_text="manual, schedule or retry.")
+    trigger = models.CharField(max_length=20, help_text="manual, schedule, retry or same_plan.")
+    repeats = models.BigIntegerField(null=True, help_text="The number of the run that this one retries or repeats.")
+    reload = models.BooleanField(
+        default=False, help_text="Incremental streams read everything once more and replace what is there."
+    )
     started_by = models.CharField(max_length=120)
     state = models.CharField(max_length=12, default=QUEUED)
     fence = models.PositiveBigIntegerField(default=0, help_text="Raised by each attempt to extract; parts carry it.")
@@ -45,11 +53,19 @@ class Run(Record):
     refusals = models.JSONField(default=list)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    duration = models.GeneratedField(
+        expression=models.F("ended_at") - models.F("started_at"),
+        output_field=models.DurationField(null=True),
+        db_persist=True,
+        help_text="Stored, so that a list can be sorted by it.",
+    )
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="one_run_at_a_time_per_pipeline", fields=["pipeline"], condition=Q(state__in=["QUEUED", "RUNNING"])
+                name="one_run_at_a_time_per_pipeline",
+                fields=["pipeline"],
+                condition=Q(state__in=["QUEUED", "RUNNING", "RECALLING"]),
             ),
             models.CheckConstraint(
                 name="no_row_is_lost",
@@ -65,6 +81,13 @@ class Run(Record):
         indexes: ClassVar = [
             models.Index(name="run_list", fields=["team_id", "number"]),
             models.Index(name="run_of_pipeline", fields=["pipeline", "number"]),
+            models.Index(name="run_of_state", fields=["state", "number"]),
+            models.Index(name="run_of_trigger", fields=["trigger", "number"]),
+            models.Index(name="run_created", fields=["created_at"]),
+            models.Index(models.F("duration").desc(nulls_last=True), "id", name="run_longest"),
+            models.Index(models.F("duration").asc(nulls_last=True), "id", name="run_shortest"),
+            models.Index(models.F("rows_read").desc(nulls_last=True), "id", name="run_largest"),
+            models.Index(models.F("rows_read").asc(nulls_last=True), "id", name="run_smallest"),
         ]
 
     @property
@@ -163,6 +186,7 @@ class Fingerprint(Record):
     stream = models.CharField(max_length=63)
     live_schema = models.JSONField(null=True, help_text="The TableSchema as JSON; null when the table is absent.")
     hash = models.CharField(max_length=64)
+    position = models.JSONField(null=True, help_text="The KeptPosition of an incremental stream as JSON.")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(name="one_fingerprint_per_stream", fields=["run", "stream"])]
@@ -183,6 +207,78 @@ class ManifestSignature(models.Model):
     """Written by the notary alone."""
 
     manifest = models.OneToOneField(Manifest, primary_key=True, on_delete=models.PROTECT, related_name="signature")
+    key_version = models.PositiveIntegerField()
+    signature = models.BinaryField()
+    signed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"v{self.key_version}"
+
+
+class Recall(Record):
+    """Taking a published run back: its destination holds again what the last good run before it had published.
+
+    QUEUED → RUNNING → DONE, or → REFUSED or FAILED, and then nothing was changed. `good` is null when no run before
+    was good: the tables are emptied.
+    """
+
+    QUEUED, RUNNING, DONE, REFUSED, FAILED = "QUEUED", "RUNNING", "DONE", "REFUSED", "FAILED"
+    ENDED = (DONE, REFUSED, FAILED)
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="recalls")
+    good = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="restored_by", null=True)
+    state = models.CharField(max_length=12, default=QUEUED)
+    reason = models.TextField()
+    asked_by = models.CharField(max_length=120)
+    asker = models.CharField(max_length=200, help_text="Their name at that time.")
+    fence = models.PositiveBigIntegerField(default=0)
+    rows = models.JSONField(default=dict, help_text="By stream, how many rows the destination holds again.")
+    sentence = models.TextField(blank=True, help_text="What came of it.")
+    remedy = models.TextField(blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_recall_at_a_time_per_run",
+                fields=["run"],
+                condition=Q(state__in=["QUEUED", "RUNNING", "DONE"]),
+            ),
+            models.CheckConstraint(name="a_recall_has_a_reason", condition=~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"recall of {self.run_id}"
+
+
+class Taint(Record):
+    """A run that read, directly or through others, what a recalled run had published."""
+
+    recall = models.ForeignKey(Recall, on_delete=models.PROTECT, related_name="tainted")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="taints")
+    through = models.CharField(max_length=300, help_text="The table it was read from.")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="one_taint_per_run", fields=["recall", "run"])]
+
+    def __str__(self) -> str:
+        return self.through
+
+
+class RecallManifest(Record):
+    """The record of a recall: its canonical bytes, and the notary's signature once it has signed."""
+
+    recall = models.OneToOneField(Recall, on_delete=models.PROTECT, related_name="manifest")
+    body = models.BinaryField()
+    hash = models.CharField(max_length=64)
+
+
+class RecallSignature(models.Model):
+    """Written by the notary alone."""
+
+    manifest = models.OneToOneField(
+        RecallManifest, primary_key=True, on_delete=models.PROTECT, related_name="signature"
+    )
     key_version = models.PositiveIntegerField()
     signature = models.BinaryField()
     signed_at = models.DateTimeField()
