@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from .models import CheckResult
@@ -22,6 +23,9 @@ class Outcome:
     observed: str
     unexpected: int | None = None
     total: int | None = None
+    measured: Decimal | None = None
+    lowest: Decimal | None = None
+    highest: Decimal | None = None
 
 
 def record(*, run: str, pipeline: str, outcomes: Sequence[Outcome]) -> None:
@@ -31,7 +35,17 @@ def record(*, run: str, pipeline: str, outcomes: Sequence[Outcome]) -> None:
         rows,
         update_conflicts=True,
         unique_fields=["run", "stream", "check_id", "phase"],
-        update_fields=["kind", "severity", "status", "observed", "unexpected", "total"],
+        update_fields=[
+            "kind",
+            "severity",
+            "status",
+            "observed",
+            "unexpected",
+            "total",
+            "measured",
+            "lowest",
+            "highest",
+        ],
     )
 
 

@@ -77,6 +77,9 @@ def keep_outcomes(run: Run, outcomes: Sequence[CheckOutcome]) -> None:
                 observed=one.observed,
                 unexpected=one.unexpected,
                 total=one.total,
+                measured=one.measured,
+                lowest=one.lowest,
+                highest=one.highest,
             )
             for one in outcomes
         ],

@@ -42,7 +42,7 @@ def require_type(type_: str) -> None:
 
 def validate_check(check: OutputCheck, columns: Mapping[str, str]) -> None:
     """Raises Invalid when `check` is unknown, unsupported or ill-formed. `columns`: the stream's, with DuckDB types."""
-    expectation = _known(check.expectation)
+    expectation = require_supported(check.expectation)
     if check.severity not in ("ERROR", "WARN"):
         raise Invalid("The severity must be ERROR or WARN.", remedy="Choose one of the two.", field="severity")
     require_known(expectation.parameters, check.kwargs, where=WHERE, what=f'The check "{check.expectation}"')
@@ -76,7 +76,8 @@ def share(check: OutputCheck) -> Decimal:
     return number(check.kwargs.get("mostly", "1")) or Decimal(0)
 
 
-def _known(type_: str) -> Expectation:
+def require_supported(type_: str) -> Expectation:
+    """The expectation of that type. Raises Invalid, with the reason, for one that is not evaluated on staged data."""
     if type_ in CATALOGUE:
         return CATALOGUE[type_]
     reason, remedy = UNSUPPORTED.get(type_, ("there is no such expectation", "Choose one from the catalogue."))
@@ -128,13 +129,20 @@ def _argument(parameter: Parameter, value: Any, own: str, aliases: Mapping[str, 
         case "values":
             return [_literal(item, own) for item in value]
         case "bound":
-            return _literal(value, own)
+            return _bound(parameter, value, own)
         case "share" | "number" | "integer":
             return _plain(value)
         case "regexes":
             return list(value)
         case _:
             return value
+
+
+def _bound(parameter: Parameter, value: Any, own: str) -> Any:
+    """An upper bound that is a day takes in the whole of that day, as it does in a row rule."""
+    if own == "timestamp" and parameter.name == "max_value" and instant(value) is None:
+        return (_moment(value) + datetime.timedelta(days=1, microseconds=-1)).replace(tzinfo=None).isoformat(sep=" ")
+    return _literal(value, own)
 
 
 def _literal(value: Any, own: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +19,7 @@ from apps.dataplane.plan import OutputCheck, Severity
 
 from .catalogue import CATALOGUE, UNSUPPORTED, Expectation
 from .checks import arguments, family, require_type, validate_check
-from .observed import nothing_to_measure, sentence
+from .observed import limits, measured, nothing_to_measure, sentence
 from .parameters import Parameter
 from .staged import MEMORY_LIMIT, ROW_ID, StagedStream, database, removed_table, rows_view
 
@@ -35,7 +36,10 @@ Status = Literal["passed", "failed", "error"]
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What one check found. `unexpected` of `total` rows do not hold, where the check counts rows at all."""
+    """What one check found. `unexpected` of `total` rows do not hold, where the check counts rows at all.
+
+    `measured` is the share or count that was found, held to `lowest` and `highest`; None where there is none to tell.
+    """
 
     check: str
     stream: str
@@ -45,6 +49,9 @@ class CheckOutcome:
     observed: str
     unexpected: int | None = None
     total: int | None = None
+    measured: Decimal | None = None
+    lowest: Decimal | None = None
+    highest: Decimal | None = None
 
 
 def preload() -> None:
@@ -157,7 +164,11 @@ def _outcome(check: OutputCheck, found: Evaluated | None, stream: StagedStream) 
     else:
         observed = sentence(check, found.success, unexpected=unexpected, total=total, observed=found.observed)
     status: Status = "passed" if found.success else "failed"
-    return CheckOutcome(check.id, check.stream, check.expectation, check.severity, status, observed, unexpected, total)
+    told = measured(check, unexpected=unexpected, total=total, observed=found.observed)
+    low, high = limits(check)
+    return CheckOutcome(
+        check.id, check.stream, check.expectation, check.severity, status, observed, unexpected, total, told, low, high
+    )
 
 
 def _error(check: OutputCheck, observed: str) -> CheckOutcome:

@@ -35,6 +35,38 @@ def sentence(
             return "the columns are as expected" if success else "the columns are not as expected"
 
 
+def measured(
+    check: OutputCheck, *, unexpected: int | None, total: int | None, observed: float | int | None
+) -> Decimal | None:
+    """The same as a number, for its course over time: a share (0 to 1) or a count; None where a value would be told."""
+    match CATALOGUE[check.expectation].shows:
+        case "share":
+            return _kept(Decimal(total - (unexpected or 0)) / total) if total else None
+        case "count" | "proportion":
+            return None if observed is None else _kept(Decimal(str(observed)))
+        case _:
+            return None
+
+
+def limits(check: OutputCheck) -> tuple[Decimal | None, Decimal | None]:
+    """The least and the most that `measured` may be."""
+    match CATALOGUE[check.expectation].shows:
+        case "share":
+            return _kept(share(check)), None
+        case "count" | "proportion":
+            given = check.kwargs
+            pair = (given.get("min_value", given.get("value")), given.get("max_value", given.get("value")))
+            low, high = (None if one is None else number(one) for one in pair)
+            return (None if low is None else _kept(low)), (None if high is None else _kept(high))
+        case _:
+            return None, None
+
+
+def _kept(exact: Decimal) -> Decimal | None:
+    """To nine places; None for what no column of a table holds."""
+    return exact.quantize(Decimal(1).scaleb(-_MOST_PLACES)) if abs(exact) < Decimal(10) ** 18 else None
+
+
 def nothing_to_measure(check: OutputCheck) -> str:
     """For a column without a single value."""
     return f"there are no values to take the {CATALOGUE[check.expectation].noun} of, limit {_limits(check)}"

@@ -151,7 +151,8 @@ def _between(params: Mapping[str, Any], column: pa.Array, own: str, today: datet
 
 
 def _in_set(params: Mapping[str, Any], column: pa.Array, own: str, today: datetime.date) -> pa.BooleanArray:
-    texts = pa.array([_spelling(value, own) for value in params["values"]], column.type)
+    spelled = [text for value in params["values"] for text in _spellings(value, own)]
+    texts = pa.array(spelled, column.type)
     if own == "number":
         column, texts = normal_numbers(column), normal_numbers(texts)
     return pc.is_in(column, value_set=texts)
@@ -192,7 +193,15 @@ def _ordinal(bound: Any) -> Any:
     return datetime.datetime(bound.year, bound.month, bound.day, tzinfo=datetime.UTC)
 
 
-def _spelling(value: Any, own: str) -> str:
+def _spellings(value: Any, own: str) -> tuple[str, ...]:
+    """How PostgreSQL would write the value; an instant with and without its offset."""
     if own == "boolean":
-        return "t" if str(value).lower() == "true" else "f"
-    return str(value)
+        return ("t" if str(value).lower() == "true" else "f",)
+    if own != "timestamp":
+        return (str(value),)
+    found = _bound(value, datetime.date(2000, 1, 1))
+    if not _is_moment(found):
+        return (str(value),)
+    text = _ordinal(found).replace(tzinfo=None).isoformat(sep=" ")
+    text = text.rstrip("0") if "." in text else text
+    return text, f"{text}+00"

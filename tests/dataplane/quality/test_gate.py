@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,6 +43,8 @@ def test_rows_that_settle_removed_do_not_count(tmp_path: Path) -> None:
         "100 % of 3 rows, limit 100 %",
         0,
         3,
+        Decimal(1),
+        Decimal(1),
     )
 
 
@@ -210,7 +213,7 @@ def test_no_value_of_a_row_is_told_or_logged(tmp_path: Path, caplog: pytest.LogC
     outcomes = run({"people": stream}, checks)
 
     assert [one.status for one in outcomes] == ["failed", "failed", "failed", "error", "failed", "failed"]
-    told = json.dumps([asdict(one) for one in outcomes]) + caplog.text
+    told = json.dumps([asdict(one) for one in outcomes], default=str) + caplog.text
     assert "canary" not in told
     assert "4711" not in told
     assert "2356" not in told
