@@ -45,3 +45,9 @@ JOBS: dict[str, JobKind] = {
         "apps.audit.tasks.verify", queue="general", lease_seconds=60, on_dead="apps.audit.tasks.verify_dead"
     ),
 }
+
+# Only in a demo: acts at its own sources, and the end of a worker in the middle of a run.
+DEMO_JOBS: dict[str, JobKind] = {
+    "demo.act": JobKind("controlplane.demo.work.act", queue="extract", lease_seconds=120, attempts=1),
+    "demo.kill": JobKind("controlplane.demo.work.kill_extract", queue="publish", lease_seconds=120, attempts=1),
+}

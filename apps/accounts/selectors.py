@@ -52,6 +52,18 @@ def _roles(user_id: UUID) -> tuple[Mapping[str, frozenset[str]], frozenset[str]]
     return {team: frozenset(roles) for team, roles in found.items()}, organisation
 
 
+def actor_with_id(person_id: object) -> Actor:
+    """The person as they may act at this moment; nobody for an id that is nobody's."""
+    key = str(person_id)
+    user = User.objects.filter(id=key).only(*NAMED).first() if is_uuid(key) else None
+    return actor_of(user or AnonymousUser())
+
+
+def team_ids(slugs: Iterable[str]) -> dict[str, UUID]:
+    """Ids of teams by their short names, of those that exist."""
+    return dict(Team.objects.filter(slug__in=list(slugs), archived_at=None).values_list("slug", "id"))
+
+
 def organisation_name() -> str:
     """The organisation's name; empty before anybody has set Lockgate up."""
     return Organisation.objects.values_list("name", flat=True).first() or ""
@@ -98,6 +110,15 @@ def names(ids: Iterable[object]) -> dict[str, str]:
     """Names by id, of those who exist."""
     wanted = {key for key in map(str, ids) if is_uuid(key)}
     return {str(key): name for key, name in User.objects.filter(id__in=wanted).values_list("id", "name")}
+
+
+def ids_called(text: str, *, limit: int = 8) -> tuple[str, ...]:
+    """The ids of those whose name or address holds this text; none when it is itself an id, or fits too many."""
+    if not text or is_uuid(text):
+        return ()
+    fits = User.objects.filter(Q(name__icontains=text) | Q(email__icontains=text)).order_by("id")
+    found = [str(key) for key in fits.values_list("id", flat=True)[: limit + 1]]
+    return tuple(found) if len(found) <= limit else ()
 
 
 def is_uuid(text: str) -> bool:

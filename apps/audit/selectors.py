@@ -3,50 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
-from datetime import time as clock_time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
-from django.utils import timezone
+from django.db import connection
+from django.db.models import Max
 
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
-from apps.core.paging import Page, page
+from apps.core.paging import Page, cursor_to, read_cursor
+from apps.dataplane.errors import Invalid
 
+from . import outcomes
 from .models import Event, Sequenced
 from .proof import Entry, Link
+from .searching import Filters, actions, find, is_uuid, made_at
+
+__all__ = ["Filters", "actions", "made_at"]
 
 STEP = 2_000
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What an auditor searches for; dates are days in the reader's zone, both inclusive."""
-
-    action: str = ""
-    actor: str = ""
-    subject: str = ""
-    team: str = ""
-    text: str = ""
-    since: date | None = None
-    until: date | None = None
-
-    @property
-    def active(self) -> bool:
-        return self != Filters()
-
-    def as_json(self) -> dict[str, str]:
-        return {name: str(value) for name, value in asdict(self).items() if value}
+NOT_DETAIL = frozenset({"actor_name", "summary", "before", "after"})
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An event as an auditor sees it. `number` is None until the notary has sequenced it."""
+    """An event as an auditor sees it. `number` is None before the notary has come; `moved`: name, before, after."""
 
     id: UUID
     number: int | None
@@ -61,6 +46,8 @@ class Shown:
     request: str
     detail: tuple[tuple[str, str], ...]
     hash: str
+    outcome: str = outcomes.DONE
+    moved: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,51 +59,57 @@ class Head:
     at: datetime | None
 
 
-def events(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -> Page[Any]:
+@dataclass(frozen=True)
+class Searched(Page[Any]):
+    """A page of a search. `reached` says how far back it looked when that was not to the end of the log."""
+
+    reached: datetime | None = None
+
+
+def events(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -> Searched:
     """One page of events, newest first. Auditors alone; Denied otherwise."""
     access.require(actor, "audit.view")
-    found = page(_matching(filters).select_related("detail", "sequenced"), cursor=cursor, size=size)
-    return Page([_shown(event) for event in found.rows], older=found.older, newer=found.newer)
+    newer, text = read_cursor(cursor)
+    last = _key(text)
+    found = find(filters, last=last, newer=newer, size=size + 1)
+    ids = sorted(found.ids[:size], reverse=True)
+    rows = [shown(event) for event in _events(ids)]
+    more = len(found.ids) > size or found.reached is not None
+    end = (found.reached if len(found.ids) <= size else None) or (found.ids[:size] or [None])[-1]
+    return Searched(
+        rows,
+        older=_older(ids, end, newer, more),
+        newer=_newer(ids, end, newer, more, last),
+        reached=None if found.reached is None or newer else _instant(found.reached),
+    )
 
 
-def _matching(filters: Filters) -> QuerySet[Event]:
-    rows = Event.objects.all()
-    if filters.action:
-        rows = rows.filter(action__startswith=filters.action)
-    if filters.actor:
-        rows = (
-            rows.filter(actor_id=filters.actor)
-            if _is_uuid(filters.actor)
-            else rows.filter(detail__actor_name__icontains=filters.actor)
-        )
-    if filters.subject:
-        rows = rows.filter(subject__startswith=filters.subject)
-    if filters.team:
-        rows = rows.filter(team_id=filters.team)
-    if filters.text:
-        rows = rows.filter(detail__summary__icontains=filters.text)
-    # Ids begin with the instant in which they were made, so a range of days is a range of the primary key.
-    if filters.since:
-        rows = rows.filter(id__gte=made_at(_midnight(filters.since)))
-    if filters.until:
-        rows = rows.filter(id__lt=made_at(_midnight(filters.until + timedelta(days=1))))
-    return rows
+def _key(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    if not is_uuid(text):
+        raise Invalid("This page address is not one that Lockgate gave out.", remedy="Start from the first page.")
+    return UUID(text)
 
 
-def _is_uuid(text: str) -> bool:
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False
+def _older(ids: Sequence[UUID], end: UUID | None, newer: bool, more: bool) -> str:
+    if newer:
+        return cursor_to(ids[-1], backwards=False) if ids else ""
+    return cursor_to(end, backwards=False) if more else ""
 
 
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, clock_time.min))
+def _newer(ids: Sequence[UUID], end: UUID | None, newer: bool, more: bool, last: UUID | None) -> str:
+    if newer:
+        return cursor_to(end, backwards=True) if more else ""
+    return cursor_to(ids[0] if ids else last, backwards=True) if last is not None else ""
 
 
-def made_at(at: datetime) -> UUID:
-    """The smallest id that can have been made at this instant."""
-    return UUID(int=max(int(at.timestamp() * 1000), 0) << 80)
+def _instant(key: UUID) -> datetime:
+    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+
+
+def _events(ids: Sequence[UUID]) -> list[Event]:
+    return list(Event.objects.filter(id__in=ids).select_related("detail", "sequenced").order_by("-id"))
 
 
 def recently(newest: UUID, margin: timedelta) -> UUID:
@@ -125,7 +118,8 @@ def recently(newest: UUID, margin: timedelta) -> UUID:
     return UUID(int=max(milliseconds, 0) << 80)
 
 
-def _shown(event: Event) -> Shown:
+def shown(event: Event) -> Shown:
+    """An event with its detail and its place, which have to be fetched with it."""
     body = json.loads(bytes(event.body))
     detail = getattr(event, "detail", None)
     said = json.loads(bytes(detail.body)) if detail else {}
@@ -142,8 +136,22 @@ def _shown(event: Event) -> Shown:
         subject=event.subject,
         team_id=event.team_id,
         request=body["request"],
-        detail=tuple((key, _plain(value)) for key, value in said.items() if key not in ("actor_name", "summary")),
+        detail=tuple((key, _plain(value)) for key, value in said.items() if key not in NOT_DETAIL),
         hash=bytes(link.event_hash).hex() if link else "",
+        outcome=outcomes.of_action(event.action),
+        moved=_moved(said.get("before"), said.get("after")),
+    )
+
+
+def _moved(before: Any, after: Any) -> tuple[tuple[str, str, str], ...]:
+    """What an act changed: name, before, after; of events that say so with two objects."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return ()
+    names = dict.fromkeys([*before, *after])
+    return tuple(
+        (name, _plain(before.get(name, "")), _plain(after.get(name, "")))
+        for name in names
+        if before.get(name) != after.get(name)
     )
 
 
@@ -160,28 +168,36 @@ def head() -> Head:
     return Head(last.number if last else 0, waiting.count(), last.sequenced_at if last else None)
 
 
-def actions() -> list[str]:
-    """Every action that occurs in the log, in order; a walk along the index, not over the rows."""
-    found: list[str] = []
-    while True:
-        following = Event.objects.order_by("action")
-        following = following.filter(action__gt=found[-1]) if found else following
-        action = following.values_list("action", flat=True).first()
-        if action is None:
-            return found
-        found.append(action)
-
-
 def read_since(actor: Actor, at: datetime) -> bool:
     """Whether this person has read the log since then."""
     return Event.objects.filter(actor_id=actor.id, action="audit.viewed", id__gte=made_at(at)).exists()
+
+
+def last_acts(actor_ids: Iterable[object]) -> dict[str, datetime]:
+    """When each of these last did anything that is on record."""
+    wanted = [str(key) for key in actor_ids]
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_ACTS, [wanted])
+        return {actor: _instant(key) for actor, key in cursor.fetchall()}
+
+
+_LAST_ACTS = """
+SELECT wanted.value, found.id FROM unnest(%s::text[]) AS wanted(value) CROSS JOIN LATERAL (
+  SELECT id FROM audit_event WHERE actor_id = wanted.value ORDER BY id DESC LIMIT 1) AS found
+"""
+
+
+def last_of(subjects: Iterable[str], action: str) -> dict[str, datetime]:
+    """When this was last done to each of these subjects."""
+    rows = Event.objects.filter(subject__in=list(subjects), action=action).order_by("id").values_list("subject", "id")
+    return {subject: _instant(key) for subject, key in rows}
 
 
 def of_subject(actor: Actor, subject: str, *, limit: int = 50) -> list[Shown]:
     """The newest events about one subject, for whoever may read the log."""
     access.require(actor, "audit.view")
     rows = Event.objects.filter(subject=subject).select_related("detail", "sequenced").order_by("-id")
-    return [_shown(event) for event in rows[:limit]]
+    return [shown(event) for event in rows[:limit]]
 
 
 _COLUMNS = ("id", "body", "action", "actor_id", "subject", "team_id")
@@ -199,7 +215,7 @@ def links(upto: int | None = None) -> Iterator[tuple[Link, Entry]]:
         if not rows:
             return
         for number, event_hash, chain_hash, *event in rows:
-            yield Link(number, bytes(event_hash), bytes(chain_hash)), _entry(event)
+            yield Link(number, bytes(event_hash), bytes(chain_hash)), entry_of(event)
         last = rows[-1][0]
 
 
@@ -208,11 +224,12 @@ def unsequenced() -> Iterator[Entry]:
     last = UUID(int=0)
     waiting = Event.objects.filter(sequenced__isnull=True).order_by("id")
     while rows := list(waiting.filter(id__gt=last).values_list(*_COLUMNS, *_DETAIL)[:STEP]):
-        yield from map(_entry, rows)
+        yield from map(entry_of, rows)
         last = rows[-1][0]
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: Any) -> Entry:
+    """An event as stored, from its columns and those of its detail."""
     key, body, action, actor, subject, team, salt, detail, name, summary = row
     return Entry(
         str(key), bytes(body), action, actor, subject, team,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,8 @@ from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.core import access
-from apps.core.actor import Actor
+from apps.core import access, restorations
+from apps.core.actor import Actor, system
 from apps.core.clock import now
 from apps.core.ids import Id, uuid7
 from apps.dataplane.canonical import Json, canonical_bytes
@@ -158,10 +158,15 @@ class Verification:
     sentence: str
 
 
-def verify(upto: int | None = None) -> Verification:
-    """Walk the chain, and the events that wait for their number, in bounded memory; stops at the first fault."""
+def verify(upto: int | None = None, *, progress: Callable[[int], None] | None = None) -> Verification:
+    """Walk the chain, and the events that wait for their number, in bounded memory; stops at the first fault.
+
+    `progress` is told every few thousand events how many were checked.
+    """
     checked, previous = 0, proof.GENESIS
     for link, entry in selectors.links(upto):
+        if progress and checked % selectors.STEP == 0:
+            progress(checked)
         fault = proof.fault_of_link(link, entry, expected=checked + 1, previous=previous)
         if fault:
             bad = checked + 1 if link.number != checked + 1 else link.number
@@ -186,7 +191,19 @@ def _sound(sequenced: int, pending: int) -> Verification:
     if pending:
         waiting = ngettext("%(count)s event waits for its number.", "%(count)s events wait for their number.", pending)
         sentence = f"{sentence} {waiting % {'count': pending}}"
+    restored = restorations.latest()
+    if restored:
+        sentence = f"{sentence} {_restored(restored)}"
     return Verification(sequenced + pending, sequenced, pending, True, "", sentence)
+
+
+def _restored(restored: restorations.Restored) -> str:
+    said = {"at": _minute(restored.at), "made": _minute(restored.backup_made_at), "events": restored.backup_events}
+    return _("Restored on %(at)s from the backup of %(made)s, which held %(events)s numbered events.") % said
+
+
+def _minute(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def verify_as(*, actor: Actor) -> Verification:
@@ -194,19 +211,29 @@ def verify_as(*, actor: Actor) -> Verification:
     access.require(actor, "audit.verify")
     result = verify()
     with transaction.atomic():
-        append(
-            actor=actor,
-            action="audit.verified",
-            subject="audit",
-            summary=_("verified the audit log: %(sentence)s") % {"sentence": result.sentence},
-            detail={
-                "sequenced": result.sequenced,
-                "pending": result.pending,
-                "ok": result.ok,
-                "first_bad": result.first_bad,
-            },
-        )
+        _append_verified(actor, result)
     return result
+
+
+def record_verification(*, asked_by: str, result: Verification) -> None:
+    """A worker has walked the log for somebody."""
+    _append_verified(system("general"), result, asked_by=asked_by)
+
+
+def _append_verified(actor: Actor, result: Verification, **more: Json) -> None:
+    append(
+        actor=actor,
+        action="audit.verified",
+        subject="audit",
+        summary=_("verified the audit log: %(sentence)s") % {"sentence": result.sentence},
+        detail={
+            "sequenced": result.sequenced,
+            "pending": result.pending,
+            "ok": result.ok,
+            "first_bad": result.first_bad,
+            **more,
+        },
+    )
 
 
 def record_reading(*, actor: Actor, filters: selectors.Filters) -> None:

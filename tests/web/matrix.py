@@ -14,9 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+
 from apps.accounts.models import Membership
 from apps.alerts.models import Notice
+from apps.audit import services as audit
+from apps.audit.models import Export, Walk
 from apps.changes.services import propose
+from apps.core.actor import system
 from apps.core.clock import now
 from apps.core.ids import uuid7
 from apps.incidents.models import Incident
@@ -185,6 +190,18 @@ incidents-api:resolve         POST   in        --        no     ok       ok     
 
 audit:events                  GET    in        no        no     no       no      no       ok      no
 audit:verify                  POST   in        no        no     no       no      no       ok      no
+audit:walk                    GET    in        no        no     no       no      no       ok      no
+audit:event                   GET    in        no        no     no       no      no       ok      no
+audit:exports                 GET    in        no        no     no       no      no       ok      no
+audit:exports                 POST   in        no        no     no       no      no       ok      no
+audit:export                  GET    in        no        no     no       no      no       ok      no
+audit:export_file             POST   in        no        no     no       no      no       ok      no
+audit-api:event               GET    in        no        no     no       no      no       ok      no
+audit-api:walk                GET    in        no        no     no       no      no       ok      no
+audit-api:exports             GET    in        no        no     no       no      no       ok      no
+audit-api:exports             POST   in        no        no     no       no      no       ok      no
+audit-api:export              GET    in        no        no     no       no      no       ok      no
+audit-api:export_file         POST   in        no        no     no       no      no       ok      no
 audit-api:events              GET    in        no        no     no       no      no       ok      no
 audit-api:verify              POST   in        no        no     no       no      no       ok      no
 
@@ -205,6 +222,8 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "accounts:revoke_role": lambda world: {"person_id": world.users["erin"].id, "membership_id": _role_of_erin(world)},
     "accounts-api:deactivate": lambda world: {"person_id": world.users["erin"].id},
     "accounts-api:revoke_role": lambda world: {"membership_id": _role_of_erin(world)},
+    "audit:*": lambda world: _audit(),
+    "audit-api:*": lambda world: _audit(),
     "sources:dataset": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
     "sources:classify": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
     "sources:discovery": lambda world: {"discovery_id": _discovery(world)},
@@ -246,6 +265,14 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "incidents-api:resolve": lambda world: {"resolution": "Mended."},
     "runs-api:runs": lambda world: {"pipeline": str(Shop.opened(world).another("monthly").id)},
 }
+
+
+def _audit() -> dict[str, Any]:
+    with transaction.atomic():
+        event = audit.append(actor=system("test"), action="test.done", subject="test/1", summary="tested")
+    asked = {"asked_by": "test", "filters": {"search": {}, "zone": "UTC"}, "until": event.id}
+    export = Export.objects.create(format="csv", filter_text="every event", **asked)
+    return {"event_id": event.id, "export_id": export.id, "walk_id": Walk.objects.create(asked_by="test").id}
 
 
 def _role_of_erin(world: World) -> object:
