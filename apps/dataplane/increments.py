@@ -78,6 +78,13 @@ def binding(stream: StreamDefinition, columns: Sequence[ColumnPlan]) -> str:
     return canonical_bytes(document).decode()
 
 
+def follows(stream: StreamDefinition, kept: KeptPosition) -> bool:
+    """Whether a kept position was left by this very stream: same mode, source and cursor."""
+    bound = json.loads(kept.binding)
+    told = (bound.get("mode"), bound.get("source"), bound.get("cursor"))
+    return bool(told == (stream.mode, str(stream.source), stream.cursor))
+
+
 def implied_checks(stream: StreamDefinition, live: TableSchema) -> tuple[RowRule, ...]:
     """Rows without a key or cursor value cannot be merged: they go to quarantine."""
     nullable = [name for name in stream.key if (column := live.column(name)) and not column.not_null]

@@ -18,8 +18,9 @@ from apps.core.jobs import Lease
 from apps.dataplane import planner
 from apps.dataplane.connectors.base import Backend, Reader
 from apps.dataplane.crypto import signing
+from apps.dataplane.definition import PipelineDefinition
 from apps.dataplane.errors import Conflict, PublishRefused
-from apps.dataplane.plan import KeyRef, RunPlan, as_json, plan_from_json
+from apps.dataplane.plan import KeptPosition, KeyRef, RunPlan, as_json, plan_from_json
 from apps.dataplane.runner import gate as gating
 from apps.dataplane.runner.extract import Extraction, ExtractReport
 from apps.dataplane.runner.progress import Progress
@@ -57,10 +58,12 @@ def inspect(lease: Lease) -> None:
     there = sources.open_connection(run.pipeline.destination_id, "write")
     refs = tuple(stream.destination for stream in definition.streams)
     found = there.connector.inspect(there.settings, there.credentials, refs)
+    kept = _positions(there, run, definition)
     with transaction.atomic():
         for stream in definition.streams:
-            schema = found[stream.destination]
+            schema, position = found[stream.destination], kept.get(stream.name)
             seen = {"live_schema": as_json(schema) if schema else None, "hash": schema.hash if schema else ""}
+            seen["position"] = as_json(position) if position else None
             Fingerprint.objects.update_or_create(run=run, stream=stream.name, defaults=seen)
         present = sum(1 for schema in found.values() if schema)
         steps.done(run.id, steps.INSPECT, detail=f"{present} of {len(found)} destination tables exist")
@@ -195,8 +198,15 @@ def _hand_over(lease: Lease, run: Run, kind: str) -> None:
     jobs.finish(lease)
 
 
+def _positions(there: sources.Opened, run: Run, definition: PipelineDefinition) -> dict[str, KeptPosition]:
+    """How far incremental streams have come; a pipeline that replaces everything is not asked."""
+    if all(stream.mode == "replace" for stream in definition.streams):
+        return {}
+    return there.connector.positions(there.settings, there.credentials, str(run.pipeline_id))
+
+
 def _plan(run: Run, reader: Reader, fence: int) -> RunPlan:
-    plan = planner.compile_plan(gathering.inputs(run, live=reader.schema))
+    plan = planner.compile_plan(gathering.inputs(run, reader=reader))
     with transaction.atomic():
         _require_running(run)
         Run.objects.filter(id=run.id).update(plan=as_json(plan), plan_hash=plan.hash, fence=fence)

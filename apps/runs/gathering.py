@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from apps.dataplane import __version__
-from apps.dataplane.definition import PipelineDefinition
+from apps.dataplane import __version__, increments
+from apps.dataplane.connectors.base import Reader
+from apps.dataplane.definition import PipelineDefinition, StreamDefinition
 from apps.dataplane.errors import PublishRefused, Refusal
-from apps.dataplane.plan import ColumnPlan, RunPlan, TableRef, TableSchema
+from apps.dataplane.plan import ColumnPlan, KeptPosition, RunPlan, TableSchema, Window
 from apps.dataplane.planner import Inputs, StreamFacts, facts_of, plan_columns
 from apps.pipelines import planning
 from apps.pipelines import selectors as pipelines
@@ -18,10 +17,9 @@ from apps.sources import selectors as sources
 from .models import Fingerprint, Run
 
 
-def inputs(run: Run, *, live: Callable[[TableRef], TableSchema | None]) -> Inputs:
-    """Everything the plan of this run depends on, as it is now. `live` looks at the source's tables."""
+def inputs(run: Run, *, reader: Reader) -> Inputs:
+    """Everything the plan of this run depends on, as it is now. `reader` looks at the source."""
     definition = pipelines.definition_of(run.pipeline, run.pipeline_version)
-    fingerprints = _fingerprints(run)
     return Inputs(
         pipeline=str(run.pipeline_id),
         pipeline_version=run.pipeline_version,
@@ -30,9 +28,10 @@ def inputs(run: Run, *, live: Callable[[TableRef], TableSchema | None]) -> Input
         source=sources.endpoint(run.pipeline.source_id),
         destination=sources.endpoint(run.pipeline.destination_id),
         policies=policies.active(run.team_id),
-        streams=_stream_facts(run, definition, live, fingerprints),
+        streams=_stream_facts(run, definition, reader),
         key_versions=planning.key_versions(),
         code_version=__version__,
+        reload=run.reload,
     )
 
 
@@ -74,24 +73,37 @@ def _require_still_approved(run: Run, plan: RunPlan) -> None:
         )
 
 
-def _stream_facts(
-    run: Run,
-    definition: PipelineDefinition,
-    live: Callable[[TableRef], TableSchema | None],
-    fingerprints: Mapping[str, TableSchema | None],
-) -> dict[str, StreamFacts]:
+def _stream_facts(run: Run, definition: PipelineDefinition, reader: Reader) -> dict[str, StreamFacts]:
     source = run.pipeline.source_id
-    return {
-        stream.name: StreamFacts(
-            live=live(stream.source),
-            known=sources.stored_schema(source, stream.source),
-            destination=fingerprints[stream.name],
+    seen = {row.stream: row for row in Fingerprint.objects.filter(run=run)}
+    facts = {}
+    for stream in definition.streams:
+        known, row = sources.stored_schema(source, stream.source), seen[stream.name]
+        live = reader.schema(stream.source, known)
+        destination = stored.table_schema(row.live_schema) if row.live_schema else None
+        # A table that is gone, or is loaded anew, has no delta: its stream begins at the beginning.
+        kept = None if run.reload or destination is None else _kept(row)
+        facts[stream.name] = StreamFacts(
+            live=live,
+            known=known,
+            destination=destination,
             tags=planning.tags_of(source, stream.source),
+            window=_window(stream, live, kept, reader),
+            kept=kept,
         )
-        for stream in definition.streams
-    }
+    return facts
 
 
-def _fingerprints(run: Run) -> dict[str, TableSchema | None]:
-    rows = Fingerprint.objects.filter(run=run)
-    return {row.stream: stored.table_schema(row.live_schema) if row.live_schema else None for row in rows}
+def _window(
+    stream: StreamDefinition, live: TableSchema | None, kept: KeptPosition | None, reader: Reader
+) -> Window | None:
+    """What an incremental stream would read; None where nobody can be asked, and the planner then says why."""
+    if live is None or not increments.askable(stream, live):
+        return None
+    # A position that another cursor left means nothing to this one; the planner refuses, naming what moved.
+    fits = kept is not None and increments.follows(stream, kept)
+    return reader.window(stream.source, stream.increment, kept.position if kept and fits else None)
+
+
+def _kept(row: Fingerprint) -> KeptPosition | None:
+    return KeptPosition(**row.position) if row.position else None
