@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -42,6 +44,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     )),
     (gettext_lazy("Govern"), (
         Item("policies:policies", gettext_lazy("Policies"), "shield-lock", "policy.view"),
+        Item("retention:rules", gettext_lazy("Retention"), "hourglass", "retention.view"),
         Item("changes:changes", gettext_lazy("Changes"), "git-pull-request", "change.view", "changes"),
         Item("audit:events", gettext_lazy("Audit log"), "history", "audit.view"),
     )),
@@ -52,6 +55,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     (gettext_lazy("Organisation"), (
         Item("accounts:people", gettext_lazy("People"), "users", "people.view"),
         Item("accounts:tokens", gettext_lazy("Tokens"), "key"),
+        Item("keys:keys", gettext_lazy("Keys"), "lock", "key.view"),
         Item("api-docs", gettext_lazy("API"), "code"),
     )),
 )  # fmt: skip
@@ -148,12 +152,24 @@ def _shell(request: HttpRequest, actor: Actor, about: dict[str, Any], counts: Co
             "sign_out": address("accounts:logout"),
         },
         "workspace": about["name"],
+        "demo": demo("frame", request),
         "founding": about["founding"],
         "founding_url": address("accounts:invite") if access.allowed(actor, "membership.propose") else "",
+        "keys_url": address("keys:keys") if _keys_to_copy(actor) else "",
         "locked": bool(locked),
         "locked_processes": locked,
         "locked_url": "",
     }
+
+
+def _keys_to_copy(actor: Actor) -> bool:
+    return access.allowed(actor, "key.confirm") and keys.not_copied()
+
+
+def demo(part: str, request: HttpRequest) -> dict[str, Any]:
+    """What a demo adds to this part of the pages; nothing in every other installation."""
+    path = getattr(settings, "LOCKGATE_DEMO", {}).get(part)
+    return import_string(path)(request) if path else {}
 
 
 def _roles(actor: Actor) -> str:

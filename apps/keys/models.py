@@ -48,6 +48,7 @@ class KeyFile(models.Model):
 
     holder = models.CharField(primary_key=True, max_length=20)
     begins = models.CharField(max_length=8)
+    place = models.CharField(max_length=400, default="", help_text="Where the process read it from.")
     seen_at = models.DateTimeField(db_default=Now())
     copied_begins = models.CharField(max_length=8, blank=True)
     copied_at = models.DateTimeField(null=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
-from apps.core import beats
+from apps.core import access, beats
+from apps.core.actor import Actor
 from apps.dataplane.errors import Locked
 
 from .holders import DEFAULT_DOMAIN
-from .models import Key
+from .models import Key, KeyFile
 
 SILENT = timedelta(seconds=60)
 
@@ -52,6 +53,66 @@ def active_version(domain: str = DEFAULT_DOMAIN) -> int:
 
 def _treatment_keys() -> QuerySet[Key]:
     return Key.objects.filter(holder="extract", purpose="treatment", state=Key.ACTIVE)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A key as the page shows it: never more than its public half."""
+
+    id: UUID
+    holder: str
+    purpose: str
+    domain: str
+    version: int
+    state: str
+    created_at: datetime
+    public: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A key file, and whether a copy of it is known. `copied_at` is None when there is none of this very file."""
+
+    holder: str
+    place: str
+    seen_at: datetime
+    copied_at: datetime | None
+    copied_by: str
+
+
+def keyring(actor: Actor) -> list[Row]:
+    """Every version of every key: for administrators and auditors. There are a few dozen."""
+    access.require(actor, "key.view")
+    rows = Key.objects.order_by("holder", "purpose", "domain", "-version").defer("wrapped")
+    return [
+        Row(
+            row.id, row.holder, row.purpose, row.domain, row.version, row.state, row.created_at,
+            bytes(row.public).hex(),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def files(actor: Actor) -> list[File]:
+    """The key files that the processes were started with."""
+    access.require(actor, "key.view")
+    return [_file(row) for row in KeyFile.objects.order_by("holder")]
+
+
+def _file(row: KeyFile) -> File:
+    held = row.copied_at if row.copied_begins == row.begins else None
+    return File(row.holder, row.place, row.seen_at, held, row.copied_by if held else "")
+
+
+def backed_up_at() -> datetime | None:
+    """Since when somebody has said that every key file is copied; None while one is not, or is another one now."""
+    copied = [_file(row).copied_at for row in KeyFile.objects.all()]
+    return min((at for at in copied if at), default=None) if copied and all(copied) else None
+
+
+def not_copied() -> bool:
+    """Whether a process runs with a key file of which nobody has said that a copy is kept."""
+    return KeyFile.objects.exclude(copied_begins=F("begins")).exists()
 
 
 def locked() -> list[str]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.audit import services as audit
-from apps.core.actor import system
+from apps.core import access
+from apps.core.actor import Actor, system
+from apps.core.clock import now
 from apps.dataplane.crypto import keywrap
-from apps.dataplane.errors import Locked, NotFound, Refused
+from apps.dataplane.errors import Invalid, Locked, NotFound, Refused
 
 from .holders import DEFAULT_DOMAIN, HOLDER_OF_ROLE, HOLDERS, Purpose, place, treatment
-from .models import Key
+from .models import Key, KeyFile
 
 KEK_CHARACTERS = 64
+BEGINS = 8
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,50 @@ def unlock() -> str:
         return ""
     holder, kek = _own_kek()
     create_missing(holder, kek)
+    _note_key_file(holder, Path(settings.LOCKGATE.kek_file or ""))
     return holder
+
+
+def _note_key_file(holder: str, path: Path) -> None:
+    """Say which key file this process was started with, so that somebody can prove to have a copy of it."""
+    begins = hashlib.sha256(path.read_bytes()).hexdigest()[:BEGINS]
+    KeyFile.objects.update_or_create(
+        holder=holder, defaults={"begins": begins, "place": str(path)[:400], "seen_at": Now()}
+    )  # fmt: skip
+
+
+def confirm_copied(*, actor: Actor, begins: Mapping[str, str]) -> None:
+    """Somebody says that copies of these key files are kept elsewhere, and proves it: `begins` maps each class to the
+    first eight characters of the SHA-256 of the copy. Raises Invalid naming the class whose copy is another file.
+    """
+    access.require(actor, "key.confirm")
+    with transaction.atomic():
+        files = {row.holder: row for row in KeyFile.objects.select_for_update().order_by("holder")}
+        for holder, typed in begins.items():
+            _require_copy(files.get(holder), holder, typed.strip().lower())
+        if not begins:
+            raise Invalid(_("Type the beginning of at least one hash."))
+        for holder in begins:
+            now_held = files[holder].begins
+            KeyFile.objects.filter(holder=holder).update(copied_begins=now_held, copied_at=now(), copied_by=actor.id)
+        audit.append(
+            actor=actor,
+            action="key.backed_up",
+            subject="keys",
+            summary=_("said that the key files of %(names)s are copied") % {"names": ", ".join(sorted(begins))},
+            detail={"holders": sorted(begins)},
+        )
+
+
+def _require_copy(file: KeyFile | None, holder: str, typed: str) -> None:
+    if file is None:
+        raise Invalid(_("No process was started with a key file of this class yet."), field=holder)
+    if typed != file.begins:
+        raise Invalid(
+            _("The copy of %(name)s is another file: its SHA-256 begins otherwise.") % {"name": f"{holder}.kek"},
+            remedy=_("Copy the file again and type the first eight characters that `sha256sum` shows for the copy."),
+            field=holder,
+        )
 
 
 def _own_kek() -> tuple[str, bytes]:

@@ -24,9 +24,11 @@ from apps.changes.services import propose
 from apps.core.actor import system
 from apps.core.clock import now
 from apps.core.ids import uuid7
+from apps.grants.models import LegalHold
 from apps.incidents.models import Incident
 from apps.sources.models import ConnectionTest, Discovery
 from tests.policies.support import DEFINITION, Crm, rule
+from tests.retention.support import kept
 from tests.runs.support import Shop
 from tests.support import World
 
@@ -181,6 +183,35 @@ changes-api:withdraw          POST   in        --        no     no       no     
 
 incidents:acknowledge         POST   in        --        no     ok       ok      ok       no      --
 incidents:incident            GET    in        --        ok     ok       ok      ok       ok      --
+retention:rules               GET    in        no       ok     ok       ok      ok       ok      no
+retention:new                 GET    in        no       no     no       ok      no       no      no
+retention:new                 POST   in        no       no     no       ok      no       no      no
+retention:rule                GET    in        --       ok     ok       ok      ok       ok      --
+retention:edit                GET    in        --       no     no       ok      no       no      --
+retention:edit                POST   in        --       no     no       ok      no       no      --
+retention:dry_run             POST   in        --       no     ok       ok      no       no      --
+retention:enforce             POST   in        --       no     no       ok      no       no      --
+retention:pause               POST   in        --       no     ok       ok      no       no      --
+retention:resume              POST   in        --       no     ok       ok      no       no      --
+retention:enforcement         GET    in        --       ok     ok       ok      ok       ok      --
+retention:propose_deletion    POST   in        --       no     no       ok      no       no      --
+retention:holds               GET    in        no       ok     ok       ok      ok       ok      no
+retention:place_hold          GET    in        --       no     no       ok      ok       no      --
+retention:place_hold          POST   in        --       no     no       ok      ok       no      --
+retention:release_hold        POST   in        --       no     no       ok      no       no      --
+retention-api:rules           GET    in        no       ok     ok       ok      ok       ok      no
+retention-api:rules           POST   in        no       no     no       ok      no       no      no
+retention-api:rule            GET    in        --       ok     ok       ok      ok       ok      --
+retention-api:dry_run         POST   in        --       no     ok       ok      no       no      --
+retention-api:enforce         POST   in        --       no     no       ok      no       no      --
+retention-api:pause           POST   in        --       no     ok       ok      no       no      --
+retention-api:resume          POST   in        --       no     ok       ok      no       no      --
+retention-api:enforcement     GET    in        --       ok     ok       ok      ok       ok      --
+retention-api:propose_deletion POST  in        --       no     no       ok      no       no      --
+retention-api:holds           GET    in        no       ok     ok       ok      ok       ok      no
+retention-api:holds           POST   in        no       no     no       ok      ok       no      no
+retention-api:release_hold    POST   in        --       no     no       ok      no       no      --
+
 incidents:incidents           GET    in        no        ok     ok       ok      ok       ok      no
 incidents:resolve             POST   in        --        no     ok       ok      ok       no      --
 incidents-api:acknowledge     POST   in        --        no     ok       ok      ok       no      --
@@ -204,6 +235,11 @@ audit-api:export              GET    in        no        no     no       no     
 audit-api:export_file         POST   in        no        no     no       no      no       ok      no
 audit-api:events              GET    in        no        no     no       no      no       ok      no
 audit-api:verify              POST   in        no        no     no       no      no       ok      no
+
+keys:keys                     GET    in        no        no     no       no      no       ok      ok
+keys:keys                     POST   in        no        no     no       no      no       no      ok
+keys-api:keys                 GET    in        no        no     no       no      no       ok      ok
+keys-api:copied               POST   in        no        no     no       no      no       no      ok
 
 api-schema                    GET    in        ok       ok     ok       ok      ok       ok      ok
 api-docs                      GET    in        ok       ok     ok       ok      ok       ok      ok
@@ -254,6 +290,8 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "changes-api:*": lambda world: {"number": _change(world)},
     "incidents:*": lambda world: {"number": _incident(world)},
     "incidents-api:*": lambda world: {"number": _incident(world)},
+    "retention:*": lambda world: _retention(world),
+    "retention-api:*": lambda world: _retention(world),
     "alerts:read": lambda world: {"notice_id": _notice(world)},
     "alerts-api:read": lambda world: {"notice_id": _notice(world)},
 }
@@ -263,6 +301,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "pipelines:check": lambda world: {"team": "crm"},
     "incidents:resolve": lambda world: {"resolution": "Mended."},
     "incidents-api:resolve": lambda world: {"resolution": "Mended."},
+    "keys-api:copied": lambda world: {"begins": {"extract": "00000000"}},
+    "audit-api:exports": lambda world: {"format": "csv"},
     "runs-api:runs": lambda world: {"pipeline": str(Shop.opened(world).another("monthly").id)},
 }
 
@@ -320,6 +360,29 @@ def _change(world: World) -> int:
     )
     change.refresh_from_db()
     return change.number
+
+
+def _retention(world: World) -> dict[str, Any]:
+    crm = _crm(world)
+    rule, dry_run = kept(crm.connection)
+    dataset = crm.columns["leads.phone"].dataset
+    hold = LegalHold.objects.create(
+        team=world.team,
+        connection_id=crm.connection.id,
+        schema=dataset.schema,
+        table=dataset.table,
+        title="Case 7",
+        reason="Because.",
+        placed_by="test",
+        placed_by_name="Test",
+    )
+    return {
+        "team": "crm",
+        "slug": rule.slug,
+        "number": dry_run.number,
+        "dataset_id": dataset.id,
+        "hold_id": hold.id,
+    }
 
 
 def _incident(world: World) -> int:
