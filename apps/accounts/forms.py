@@ -53,6 +53,15 @@ class SetUp(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=zones.offered)
     password = _password(_("Password"), new=True)
+    packs = forms.MultipleChoiceField(
+        label=_("Mask from the start"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Of several the strictest counts. Untick what does not concern you; you can add packs later."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, packs: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["packs"].choices = packs  # type: ignore[attr-defined]
+        self.fields["packs"].initial = [slug for slug, _name in packs]
 
 
 class Join(forms.Form):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts import apply as membership_apply
 from apps.accounts import proposals as memberships
+from apps.alerts import channel_apply, channel_proposals, route_apply, route_proposals
 from apps.core.governed import Consequence, Current
 from apps.dataplane.errors import Invalid
 from apps.grants import apply as release_apply
@@ -72,6 +73,8 @@ KINDS: dict[str, Kind] = {
         _kind("classification", gettext_lazy("Classification"), "tags", classifications, classification_apply),
         _kind("connection", gettext_lazy("Connection"), "database", connections, connection_apply),
         _kind("membership", gettext_lazy("Role"), "users", memberships, membership_apply),
+        _kind("channel", gettext_lazy("Channel"), "send", channel_proposals, channel_apply),
+        _kind("alert_route", gettext_lazy("Alert route"), "bell-ringing", route_proposals, route_apply),
         _kind("retention", gettext_lazy("Retention"), "hourglass", retention, retention_apply),
         _kind("deletion", gettext_lazy("First deletion"), "trash", deletions, deletion_apply),
         _kind("hold_release", gettext_lazy("Legal hold"), "gavel", releases, release_apply),

@@ -19,7 +19,7 @@ from apps.core.clock import now
 from apps.core.ids import Id
 from apps.dataplane.errors import Conflict, Denied, Invalid, NotFound, Refused
 
-from . import announce, people, selectors
+from . import announce, people, selectors, wanting
 from .applier import apply_next
 from .binding import Binding, derive
 from .kinds import kind as kind_named
@@ -32,6 +32,7 @@ __all__ = [
     "edit",
     "expire",
     "propose",
+    "propose_wanted",
     "reject",
     "request_changes",
     "roll_back",
@@ -53,14 +54,15 @@ def propose(
 ) -> Change:
     """Open a change. While founding is open it carries its author's signature alone and waits for the applier at once.
 
-    Raises Invalid naming the form's field, Conflict when an open change already wants the same thing altered.
+    Raises Invalid naming the form's field.
     """
     access.require(actor, kind_named(kind).proposals.ACTION, team_id)
     author = _person(actor)
     with transaction.atomic():
         binding = derive(kind, team_id, proposal)
         _require_something_new(binding)
-        founding = accounts.founding_open()
+        # A machine's signature is none: what the product itself proposes waits for a person.
+        founding = accounts.founding_open() and actor.kind != "system"
         change = Change(
             team_id=team_id,
             kind=kind,
@@ -79,6 +81,11 @@ def propose(
         if not founding:
             announce.opened(change)
     return change
+
+
+def propose_wanted() -> int:
+    """Propose what lower parts want changed; the scheduler's. Returns how many were taken up."""
+    return wanting.take_up(propose)
 
 
 def edit(*, actor: Actor, change_id: Id, proposal: Mapping[str, Any], reason: str | None = None) -> Change:

@@ -12,6 +12,8 @@ from django.db.models.functions import Now
 from .clock import now
 from .models import ProposalWanted
 
+__all__ = ["PATIENCE", "ProposalWanted", "any_waiting", "conclude", "impatient", "waiting", "want"]
+
 PATIENCE = timedelta(days=1)
 
 

@@ -24,7 +24,7 @@ def test_of_two_founders_one_founds(copy: Copy) -> None:
     results = copy.together(("web", lambda: founding("mara")), ("web", lambda: founding("nils")))
     assert sorted(type(result).__name__ for result in results) == ["Actor", "Refused"]
     with copy.as_role("owner"):
-        assert (Organisation.objects.count(), User.objects.count()) == (1, 1)
+        assert (Organisation.objects.count(), User.objects.filter(is_service=False).count()) == (1, 1)
         assert Event.objects.filter(action="organisation.founded").count() == 1
 
 

@@ -19,10 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.accounts import forms, links, selectors, services
 from apps.changes import selectors as changes
 from apps.changes import services as review
-from apps.core import access
+from apps.core import access, wanted
+from apps.core.actor import Actor
 from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid
+from apps.policies import starter
 
 from .showing import WRONG_INPUT, shown
 
@@ -51,6 +53,18 @@ def sign_in(request: PageRequest) -> HttpResponse:
     return shown(request, "accounts/sign_in.html", form, next=request.GET.get("next", ""))
 
 
+def _switch_on(founder: Actor, team: str, packs: list[str]) -> None:
+    """Masking from the start: proposed in the founder's name as soon as their team and roles exist."""
+    wanted.want(
+        kind="policy",
+        subject=f"policy/{starter.SLUG}",
+        title=_("Chosen at the set-up, so that the first output is masked."),
+        proposal=starter.proposal(packs),
+        requested_by=f"person/{founder.id}",
+        team_slug=team,
+    )
+
+
 def _next(request: PageRequest) -> str:
     wanted = request.GET.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
@@ -76,7 +90,8 @@ def set_up(request: PageRequest) -> HttpResponse:
     """The first person founds the organisation, and proposes their own roles as its first change."""
     if selectors.organisation_name():
         return redirect("accounts:setup_progress" if request.session.get(FOUNDING) else settings.LOGIN_URL)
-    form = forms.SetUp(request.POST or None)
+    offered = [(pack.slug, f"{pack.name}: {pack.for_whom}") for pack in starter.packs()]
+    form = forms.SetUp(request.POST or None, packs=offered)
     if request.method == "POST" and form.is_valid():
         try:
             _found(request, **form.cleaned_data)
@@ -86,7 +101,9 @@ def set_up(request: PageRequest) -> HttpResponse:
     return shown(request, "accounts/set_up.html", form)
 
 
-def _found(request: PageRequest, *, team_name: str, email: str, password: str, name: str, **rest: str) -> None:
+def _found(
+    request: PageRequest, *, team_name: str, email: str, password: str, name: str, packs: list[str], **rest: str
+) -> None:
     team = slugify(team_name)[:40].strip("-")
     proposal = {
         "email": email,
@@ -104,6 +121,8 @@ def _found(request: PageRequest, *, team_name: str, email: str, password: str, n
         change = review.propose(
             actor=founder, kind="membership", team_id=None, proposal=proposal, reason=_("Founding of the organisation.")
         )
+        if packs:
+            _switch_on(founder, team, packs)
     services.sign_in(request=request, email=email, password=password)
     request.session[FOUNDING] = change.number
 

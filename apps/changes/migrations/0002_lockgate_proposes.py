@@ -12,7 +12,7 @@ def add(apps, schema_editor):
         id=LOCKGATE,
         email="lockgate@lockgate.invalid",
         name="lockgate",
-        password="!",
+        password="!",  # noqa: S106  which no password hashes to
         is_active=False,
         is_service=True,
     ).save(force_insert=True)
