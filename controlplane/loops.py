@@ -28,7 +28,7 @@ EVERYTHING_EVERY = 3600.0
 
 def scheduler() -> tuple[Callable[[], object], ...]:
     """What the scheduler does each second; the value tells whether there may be more to do at once."""
-    return (_sweep, _start_due, _enforce_due, _expire)
+    return (_sweep, _start_due, _enforce_due, _expire, _propose_wanted)
 
 
 def _sweep() -> None:
@@ -41,6 +41,10 @@ def _start_due() -> None:
 
 def _enforce_due() -> None:
     retention.start_due()
+
+
+def _propose_wanted() -> None:
+    changes.propose_wanted()
 
 
 def _expire() -> None:
