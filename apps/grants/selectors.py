@@ -43,7 +43,7 @@ def holds(actor: Actor) -> QuerySet[LegalHold]:
 
 def paged(actor: Actor, *, released: bool, cursor: str = "", size: int = 50) -> Page[LegalHold]:
     """Newest first; those in force, or those that were released."""
-    return page(holds(actor).filter(released_at__isnull=not released), by="-id", cursor=cursor, size=size)
+    return page(holds(actor).filter(released_at__isnull=not released), by="id", cursor=cursor, size=size)
 
 
 def hold(actor: Actor, id: Id) -> LegalHold:

@@ -52,7 +52,7 @@ def rules_of(actor: Actor) -> QuerySet[RetentionRule]:
 
 def paged(actor: Actor, *, cursor: str = "", size: int = 50) -> Page[RetentionRule]:
     """Newest first."""
-    return page(rules_of(actor), by="-id", cursor=cursor, size=size)
+    return page(rules_of(actor), by="id", cursor=cursor, size=size)
 
 
 def rows(found: Sequence[RetentionRule]) -> tuple[RuleRow, ...]:
@@ -97,7 +97,7 @@ def reached(definition: RetentionDefinition) -> tuple[Reached, ...]:
 
 def enforcements(rule: RetentionRule, *, cursor: str = "", size: int = 20) -> Page[Enforcement]:
     """Newest first."""
-    return page(Enforcement.objects.filter(rule=rule), by="-number", cursor=cursor, size=size)
+    return page(Enforcement.objects.filter(rule=rule), by="number", cursor=cursor, size=size)
 
 
 def enforcement(actor: Actor, number: int) -> Enforcement:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.changes.models import Change
+from apps.core.clock import now
 from apps.retention import services
-from apps.retention.models import Enforcement, RetentionRule
+from apps.retention.models import Enforcement, RetentionRule, RetentionRuleVersion
 from apps.sources.models import Connection, Dataset
 from tests.sources.support import Installation
 from tests.support import as_role
@@ -17,9 +18,41 @@ ORDERS = (
     "CREATE TABLE crm.orders (id bigint PRIMARY KEY, created_at timestamptz, day date, wall timestamp(3), note text)",
     "INSERT INTO crm.orders SELECT n, now() - interval '3 years', now() - interval '3 years', "
     "now() - interval '3 years', 'old' FROM generate_series(1, 30) AS n",
-    "INSERT INTO crm.orders SELECT n, now() - interval '1 day', now(), now(), 'young' FROM generate_series(31, 50) AS n",
+    "INSERT INTO crm.orders SELECT n, now() - interval '1 day', now(), now(), 'young'"
+    " FROM generate_series(31, 50) AS n",
     "INSERT INTO crm.orders SELECT n, NULL, NULL, NULL, 'undated' FROM generate_series(51, 52) AS n",
 )
+
+
+def kept(connection: Connection) -> tuple[RetentionRule, Enforcement]:
+    """A rule on a connection with a finished dry run, without anything behind them."""
+    rule = RetentionRule.objects.create(team=connection.team, slug="old-orders", name="Old orders", active_version=1)
+    definition = {
+        "format": 1,
+        "connection": str(connection.id),
+        "dataset": {"schema": "crm", "table": "orders"},
+        "tag": "",
+        "age_column": "created_at",
+        "keep": {"amount": 24, "unit": "months"},
+        "zone": "UTC",
+        "action": "delete",
+        "schedule": None,
+    }
+    RetentionRuleVersion.objects.create(rule=rule, number=1, definition=definition, hash="0" * 64, change="test")
+    counted = {"dataset": "crm.orders", "column": "created_at", "state": "COUNTED", "rows": 30, "undated": 2}
+    run = Enforcement.objects.create(
+        rule=rule,
+        rule_version=1,
+        mode=Enforcement.DRY_RUN,
+        trigger="manual",
+        started_by="test",
+        state=Enforcement.DONE,
+        before=now(),
+        outcomes=[counted | {"oldest": "2019-01-01", "newest": "2020-12-31", "sentence": ""}],
+        rows=30,
+    )
+    run.refresh_from_db()
+    return rule, run
 
 
 @dataclass

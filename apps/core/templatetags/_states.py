@@ -35,7 +35,7 @@ _STATES = {
         "CANCELLED": _("Cancelled"), "WITHDRAWN": _("Withdrawn"), "EXPIRED": _("Expired"), "ARCHIVED": _("Archived"),
         "SKIPPED": _("Skipped"), "SUPERSEDED": _("Superseded"), "RETIRED": _("Retired"), "REVOKED": _("Revoked"),
         "SNOOZED": _("Snoozed"), "INACTIVE": _("Inactive"), "DEACTIVATED": _("Deactivated"), "LOW": _("Low"),
-        "NONE": _("Not sensitive"), "ROLLED_BACK": _("Rolled back"),
+        "NONE": _("Not sensitive"), "ROLLED_BACK": _("Rolled back"), "COUNTED": _("Counted"), "DELETED": _("Deleted"),
     },
 }  # fmt: skip
 _KINDS = {value: (kind, word) for kind, words in _STATES.items() for value, word in words.items()}

@@ -98,6 +98,7 @@ def _happened(people: Any, made: Any) -> dict[str, Any]:
 
     copied = _strict_copy(people)
     runs = {slug: _ran(people, Pipeline.objects.get(slug=slug)) for slug in (governed.PIPELINE, copied)}
+    _counted(people)
     dataset = Dataset.objects.get(table="customers", connection__slug="demo-crm")
     return {
         "published": runs[governed.PIPELINE],
@@ -109,6 +110,20 @@ def _happened(people: Any, made: Any) -> dict[str, Any]:
         "open_change": _open_change(people),
         "rejected_change": _rejected_change(people),
     }
+
+
+def _counted(people: Any) -> None:
+    """A dry run of the retention rule, and a hold on what it reaches."""
+    from apps.retention import services as retention
+    from apps.retention.models import Enforcement, RetentionRule
+    from apps.sources.models import Dataset
+    from controlplane.demo.organisation import until
+
+    bob = people.actor("bob")
+    run = retention.dry_run(actor=bob, rule_id=RetentionRule.objects.get().id)
+    until(lambda: Enforcement.objects.filter(id=run.id, state__in=Enforcement.ENDED).exists(), "the dry run")
+    held = Dataset.objects.get(table="payments", connection__slug="demo-crm")
+    retention.place_hold(actor=bob, dataset_id=held.id, title="Case 7", reason="Letter of the court of 3 May.")
 
 
 def _strict_copy(people: Any) -> str:
