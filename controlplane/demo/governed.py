@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+DOMAIN = "acme.example"
 SOURCE, DESTINATION = "demo_crm", "demo_warehouse"
+CONNECTIONS = (SOURCE, DESTINATION)
 PIPELINE = "customers-to-warehouse"
 
 PEOPLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -57,7 +59,7 @@ POLICY: dict[str, Any] = {
             },
             {"name": "phones join", "tag": "pii.contact.phone", "zone": "*", "treatment": {"kind": "token"}},
             {"name": "accounts and cards join", "tag": "financial", "zone": "*", "treatment": {"kind": "token"}},
-            {"name": "ids stay at home", "tag": "pii.national_id", "zone": "*", "treatment": {"kind": "drop"}},
+            {"name": "ids stay at home", "column": "*.national_id", "zone": "*", "treatment": {"kind": "drop"}},
             {
                 "name": "birth by year",
                 "tag": "pii.birth_date",
@@ -100,6 +102,22 @@ def pipeline(source: str, destination: str) -> dict[str, Any]:
         "destination": destination,
         "definition": definition,
     }
+
+
+def retention(destination: str) -> dict[str, Any]:
+    """Payments stay in the warehouse for a year and a half."""
+    definition = {
+        "format": 1,
+        "connection": destination,
+        "dataset": {"schema": "public", "table": "payments"},
+        "tag": "",
+        "age_column": "paid_at",
+        "keep": {"amount": 18, "unit": "months"},
+        "zone": "Europe/Berlin",
+        "action": "delete",
+        "schedule": {"cron": "0 4 * * *", "zone": "Europe/Berlin"},
+    }
+    return {"slug": "old-payments", "name": "Old payments", "definition": definition}
 
 
 def _customers() -> dict[str, Any]:

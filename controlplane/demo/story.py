@@ -15,6 +15,8 @@ from apps.dataplane.errors import LockgateError
 from apps.keys.models import Key
 from apps.pipelines.models import Pipeline
 from apps.quality.models import CheckResult
+from apps.retention import services as retention
+from apps.retention.models import RetentionRule
 from apps.runs import selectors as runs
 from apps.runs import services as starting
 from apps.runs.models import ManifestSignature, Run, Step
@@ -23,7 +25,7 @@ from apps.sources import services as sources
 from apps.sources.definition import Purpose
 from apps.sources.models import Connection, Discovery
 
-from . import databases, governed
+from . import databases, governed, hand
 from .databases import Databases
 from .organisation import Organisation, until
 
@@ -39,6 +41,7 @@ def tell(admin_url: str, say: Say) -> int:
         until(_keys_exist, "the workers to make their keys")
         say("seeding: two databases, 200,000 customers, 500,000 payments")
         made = databases.make(admin_url)
+        hand.keep(made)
         say(f"seeding: organisation, people, connections, policy and pipeline ({time.monotonic() - began:.0f} s)")
         people.found()
         _govern(people, made)
@@ -50,6 +53,7 @@ def tell(admin_url: str, say: Say) -> int:
     run = _run(people, say)
     _summary(run, admin_url, say)
     if fresh:
+        _count_old_rows(people)
         _introduce(people, say)
     return 0 if run.state == Run.PUBLISHED else 1
 
@@ -76,6 +80,7 @@ def _govern(people: Organisation, made: Databases) -> None:
     people.approved("alice", "classification", governed.classification(str(source.id)), "bob", "erin")
     people.approved("bob", "policy", governed.POLICY, "erin")
     people.approved("alice", "pipeline", governed.pipeline(str(source.id), str(destination.id)), "bob", "erin")
+    people.approved("bob", "retention", governed.retention(str(destination.id)), "erin")
 
 
 def _connection(name: str) -> Connection:
@@ -171,6 +176,11 @@ def _proof(run: Run, say: Say) -> None:
     manifest = runs.manifest(run)
     say(f"manifest {manifest.hash if manifest else ''} signed by the notary at {now():%Y-%m-%d %H:%M:%S} UTC")
     say(audit.verify().sentence)
+
+
+def _count_old_rows(people: Organisation) -> None:
+    """bob's dry run of the retention rule; its deletion waits for somebody to propose it."""
+    retention.dry_run(actor=people.actor("bob"), rule_id=RetentionRule.objects.get(slug="old-payments").id)
 
 
 def _introduce(people: Organisation, say: Say) -> None:
