@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +25,20 @@ SETTINGS: dict[str, str] = {
     "LOCKGATE_URL": "the address under which people reach Lockgate; links in mail start with it",
     "LOCKGATE_MAIL_URL": "smtp://user:password@host:port; absent: mail is written to files in the data directory",
     "LOCKGATE_MAIL_FROM": "the sender of mail",
+    "LOCKGATE_WEBHOOK_NETWORKS": "private networks that webhooks may reach, by comma, such as 10.1.0.0/16; none if absent",
+    "LOCKGATE_WEBHOOK_HTTP_HOSTS": "hosts that webhooks may reach by plain http, by comma; none if absent",
+    "LOCKGATE_DISK_FREE": "an incident opens when less of the data directory's disk is free, in percent; 10 if absent",
+    "LOCKGATE_DEMO": "1 opens the demo's tour and its switch of users; only where `up --demo` made it",
     "LOCKGATE_DEBUG": "1 shows error pages to developers and the style guide; never in production",
     "LOCKGATE_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
 }
+
+# Nobody opens a whole private range by a slip of the pen: at least a /8, or a /32 of IPv6.
+SMALLEST_PREFIX = {4: 8, 6: 32}
+
+# Written by `up --demo` into a data directory that holds nothing yet, and never later.
+DEMO_MARK = "demo.mark"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 # Read by the supervisor and the test command, not by Django; named so that they are not taken for mistakes.
 OUTSIDE = ("LOCKGATE_TEST_", "LOCKGATE_BOOT_")
@@ -51,6 +63,10 @@ class Config:
     mail_from: str
     debug: bool
     log_level: str
+    demo: bool = False
+    webhook_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    webhook_http_hosts: tuple[str, ...] = ()
+    disk_free: int = 10
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Config:
@@ -72,7 +88,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         mail_url=environment.get("LOCKGATE_MAIL_URL", ""),
         mail_from=environment.get("LOCKGATE_MAIL_FROM", "Lockgate <lockgate@localhost>"),
         debug=environment.get("LOCKGATE_DEBUG") == "1",
+        demo=_demo(environment, data),
         log_level=_level(environment.get("LOCKGATE_LOG_LEVEL", "INFO")),
+        webhook_networks=tuple(map(_network, _listed(environment.get("LOCKGATE_WEBHOOK_NETWORKS", "")))),
+        webhook_http_hosts=_listed(environment.get("LOCKGATE_WEBHOOK_HTTP_HOSTS", "").lower()),
+        disk_free=_percent(environment.get("LOCKGATE_DISK_FREE", "10")),
     )
 
 
@@ -106,6 +126,42 @@ def _secret(path: str | None) -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise ConfigError(f"LOCKGATE_SECRET_KEY_FILE cannot be read: {error.strerror}.") from error
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        found = ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ConfigError(f"LOCKGATE_WEBHOOK_NETWORKS: {text!r} is no network such as 10.1.0.0/16.") from error
+    if found.is_link_local or found.is_multicast or (found.prefixlen < SMALLEST_PREFIX[found.version]):
+        raise ConfigError(
+            f"LOCKGATE_WEBHOOK_NETWORKS: {text} is too wide, or leads to metadata or multicast addresses."
+        )
+    return found
+
+
+def _percent(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 90:
+        raise ConfigError("LOCKGATE_DISK_FREE must be a whole number from 1 to 90.")
+    return int(text)
+
+
+def _demo(environment: Mapping[str, str], data: Path) -> bool:
+    """The demo lets people become one another: never anywhere but in an installation that was a demo from the start."""
+    if environment.get("LOCKGATE_DEMO", "") in ("", "0"):
+        return False
+    if environment["LOCKGATE_DEMO"] != "1":
+        raise ConfigError("LOCKGATE_DEMO must be 1, or absent.")
+    if not (data / DEMO_MARK).is_file():
+        raise ConfigError("LOCKGATE_DEMO is set, and this installation was not made by `up --demo`: leave it out.")
+    host = urlsplit(environment.get("LOCKGATE_URL") or "http://127.0.0.1").hostname
+    if host not in LOOPBACK_HOSTS:
+        raise ConfigError("LOCKGATE_DEMO is set, and LOCKGATE_URL leads beyond this machine: leave one of them out.")
+    return True
 
 
 def _level(name: str) -> str:

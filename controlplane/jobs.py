@@ -36,7 +36,16 @@ JOBS: dict[str, JobKind] = {
     "alert.deliver": JobKind(
         "apps.alerts.tasks.deliver", queue="general", lease_seconds=60, attempts=5, on_dead="apps.alerts.tasks.dead"
     ),
-    "account.mail": JobKind("apps.accounts.tasks.mail", queue="general", lease_seconds=60, attempts=5),
+    "channel.test": JobKind(
+        "apps.alerts.tasks.test", queue="general", lease_seconds=60, on_dead="apps.alerts.tasks.test_dead"
+    ),
+    "account.mail": JobKind(
+        "apps.accounts.tasks.mail",
+        queue="general",
+        lease_seconds=60,
+        attempts=5,
+        on_dead="apps.accounts.tasks.mail_dead",
+    ),
     "audit.export": JobKind(
         "apps.audit.tasks.export", queue="general", lease_seconds=60, on_dead="apps.audit.tasks.export_dead"
     ),

@@ -8,10 +8,14 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF
 
 from . import config as _config
-from .jobs import JOBS, QUEUE_OF_ROLE
+from .jobs import DEMO_JOBS, JOBS, QUEUE_OF_ROLE
 
 LOCKGATE = _config.read()
-LOCKGATE_JOBS = JOBS
+LOCKGATE_JOBS = {**JOBS, **(DEMO_JOBS if LOCKGATE.demo else {})}
+# What a demo adds to the frame and to the overview; nothing anywhere else.
+LOCKGATE_DEMO = (
+    {"frame": "controlplane.demo.panel.frame", "home": "controlplane.demo.panel.home"} if LOCKGATE.demo else {}
+)
 LOCKGATE_QUEUE = QUEUE_OF_ROLE.get(LOCKGATE.role, "")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -48,6 +52,7 @@ INSTALLED_APPS = [
     "apps.pipelines",
     "apps.lineage",
     "apps.incidents",
+    "apps.watch",
     "apps.runs",
     "apps.retention",
     "apps.changes",
@@ -222,17 +227,16 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 
+# An approved mail server first, then the one named here, then files in the data directory.
+EMAIL_BACKEND = "apps.alerts.mailing.Backend"
+EMAIL_FILE_PATH = LOCKGATE.data / "mail"
 if LOCKGATE.mail_url:
     _mail = urlsplit(LOCKGATE.mail_url)
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = _mail.hostname or "localhost", _mail.port or 25
     EMAIL_HOST_USER = unquote(_mail.username or "")
     EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
     EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
     EMAIL_TIMEOUT = 20
-else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = LOCKGATE.data / "mail"
 DEFAULT_FROM_EMAIL = LOCKGATE.mail_from
 
 LOGGING = {

@@ -26,6 +26,7 @@ APPS = (
     "pipelines",
     "lineage",
     "incidents",
+    "watch",
     "runs",
     "retention",
     "changes",
@@ -52,6 +53,9 @@ urlpatterns = [
 if settings.DEBUG:
     styleguide = login_not_required(TemplateView.as_view(template_name="core/styleguide.html"))
     urlpatterns += [path("styleguide", styleguide, name="styleguide")]
+
+if settings.LOCKGATE.demo:
+    urlpatterns = [path("demo/", include("controlplane.demo.urls")), *urlpatterns]
 
 handler400 = "controlplane.pages.bad_request"
 handler403 = "controlplane.pages.forbidden"

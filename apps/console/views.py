@@ -11,6 +11,7 @@ from apps.core.clock import now
 from apps.core.http import PageRequest
 
 from . import search as finding
+from .context import demo
 from .overview import overview
 
 SUGGESTED, SHOWN = 4, 20
@@ -19,7 +20,8 @@ SUGGESTED, SHOWN = 4, 20
 @require_safe
 def home(request: PageRequest) -> HttpResponse:
     """What needs the reader first."""
-    return render(request, "console/home.html", overview(request.actor, now()))
+    said = {**overview(request.actor, now()), "demo": demo("home", request)}
+    return render(request, "console/home.html", said)
 
 
 @require_safe

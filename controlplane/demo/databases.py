@@ -14,7 +14,10 @@ from psycopg import sql
 from .governed import DESTINATION, SOURCE
 
 HERE = Path(__file__).parent
+TABLES = ("customers", "payments")
 READER, WRITER = "demo_reader", "demo_writer"
+# The demo's own hand at its source: it owns the tables, as the people of a source system do, and reads both sides.
+HAND = "demo_hand"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Databases:
     admin_url: str = field(repr=False)
     reader: str = field(repr=False)
     writer: str = field(repr=False)
+    hand: str = field(default="", repr=False)
 
     def settings(self, name: str) -> dict[str, Any]:
         return {"host": self.host, "port": self.port, "database": name, "sslmode": "prefer"}
@@ -45,10 +49,12 @@ def make(admin_url: str) -> Databases:
         admin_url,
         secrets.token_urlsafe(18),
         secrets.token_urlsafe(18),
+        secrets.token_urlsafe(18),
     )
     with psycopg.connect(admin_url, autocommit=True) as admin:
-        for role, password in ((READER, made.reader), (WRITER, made.writer)):
+        for role, password in ((READER, made.reader), (WRITER, made.writer), (HAND, made.hand)):
             _login(admin, role, password)
+        admin.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(WRITER), sql.Identifier(HAND)))
         for name in (SOURCE, DESTINATION):
             if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -75,6 +81,8 @@ def _fill(made: Databases) -> None:
             source.execute((HERE / "data.sql").read_bytes())
             source.commit()
             source.execute(b"ANALYZE")
+        for table in TABLES:
+            source.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(table), sql.Identifier(HAND)))
         source.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(sql.Identifier(READER)))
     with psycopg.connect(address(made.admin_url, DESTINATION)) as destination:
         writer = sql.Identifier(WRITER)

@@ -21,9 +21,8 @@ from apps.core.actor import Actor
 from apps.core.ids import Id
 from apps.dataplane.errors import Conflict, LockgateError
 
-from .governed import PEOPLE
+from .governed import DOMAIN, PEOPLE
 
-DOMAIN = "acme.example"
 PATIENCE = 60.0
 
 

@@ -48,6 +48,9 @@ _WEB = (
     *("--log-level", "warning", "--timeout-graceful-shutdown", "3", "--no-server-header", "--lifespan", "off"),
 )
 
+# Pages of the demo, acts at its sources, and the hand that kills a worker.
+DEMO_PROCESSES = ("web", "extract", "publish")
+
 # Sessions are the web process's; links in mail are signed when the general worker sends them.
 SIGNS_LINKS = ("web", "general")
 
@@ -81,6 +84,7 @@ class Installation:
     keks: Mapping[str, Path]
     port: int
     url: str
+    demo: bool = False
 
     def database_url(self, role: str) -> str:
         """The control database for a role; `database` is `host:port/name`."""
@@ -100,6 +104,8 @@ def environment(process: Process, installation: Installation, outer: Mapping[str
         "LOCKGATE_URL": installation.url,
         **_FRUGAL,
     }
+    if installation.demo and process.name in DEMO_PROCESSES:
+        mine["LOCKGATE_DEMO"] = "1"
     if process.name in SIGNS_LINKS:
         mine["LOCKGATE_SECRET_KEY_FILE"] = str(installation.secret_key)
     for loop in process.loops:
@@ -119,7 +125,10 @@ _FRUGAL = {
     "PYTHONUNBUFFERED": "1",
     "CELERY_SKIP_CHECKS": "1",
 }
-_PASSED = ("LOCKGATE_MAIL_URL", "LOCKGATE_MAIL_FROM", "LOCKGATE_DEBUG", "LOCKGATE_LOG_LEVEL")
+_PASSED = (
+    *("LOCKGATE_MAIL_URL", "LOCKGATE_MAIL_FROM", "LOCKGATE_DEBUG", "LOCKGATE_LOG_LEVEL"),
+    *("LOCKGATE_WEBHOOK_NETWORKS", "LOCKGATE_WEBHOOK_HTTP_HOSTS", "LOCKGATE_DISK_FREE"),
+)
 
 
 def _passes(name: str) -> bool:

@@ -14,6 +14,7 @@ import psycopg
 
 from apps.dataplane.errors import LockgateError
 from controlplane import roles
+from controlplane.config import DEMO_MARK
 
 from . import broker, datadir, keyfiles, leftovers, ports, postgres, schema, supervisor
 from .children import Spec, Stop, end_with
@@ -43,9 +44,17 @@ def up(options: Options) -> int:
     try:
         data = datadir.prepare(options.data)
         with datadir.held(data, url=url):
+            if options.demo:
+                _mark_demo(data)
             return _run(options, data, url)
     except LockgateError as error:
         return fail(error.sentence)
+
+
+def _mark_demo(data: DataDirectory) -> None:
+    """An installation is a demo from its first start or never: what already holds something, or may, gets no mark."""
+    if not postgres.clusters(data) and not os.environ.get("LOCKGATE_DATABASE_URL"):
+        (data.root / DEMO_MARK).touch(mode=0o600)
 
 
 def _run(options: Options, data: DataDirectory, url: str) -> int:
@@ -96,9 +105,17 @@ def _services(keeper: Supervisor, options: Options, url: str) -> tuple[Installat
         with psycopg.connect(admin_url, autocommit=True) as admin:
             roles.create_broker(admin, keys.passwords["broker"])
     if messages.command:
-        keeper.start([Spec("broker", messages.command, supervisor.STOP_BROKER, _plain(), data.broker)], needed=True)
+        keeper.start([Spec("broker", messages.command, supervisor.STOP_BROKER, plain_environment(), data.broker)], needed=True)
     installation = Installation(
-        data.root, database, keys.passwords, messages.url, keys.secret_key, keys.keks, options.port, url
+        data.root,
+        database,
+        keys.passwords,
+        messages.url,
+        keys.secret_key,
+        keys.keks,
+        options.port,
+        url,
+        demo=options.demo and (data.root / DEMO_MARK).exists(),
     )
     _schema(keeper, installation, admin_url)
     keeper.wait(messages.answers, seconds=60, what="the broker did not answer")
@@ -112,14 +129,15 @@ def _database(keeper: Supervisor, keys: KeyFiles) -> tuple[str, str]:
         parts = urlsplit(given)
         return given, f"{parts.hostname}:{parts.port or 5432}/{parts.path.lstrip('/') or postgres.DATABASE}"
     server = postgres.prepare(keeper.data, password=keys.passwords["admin"], say=keeper.terminal.say)
-    spec = Spec("postgres", server.command(), supervisor.STOP_POSTGRES, _plain(), server.directory, server.account)
+    spec = Spec("postgres", server.command(), supervisor.STOP_POSTGRES, plain_environment(), server.directory, server.account)
     keeper.start([spec], needed=True)
     keeper.wait(server.answers, seconds=120, what="PostgreSQL did not answer")
     keeper.terminal.say(f"PostgreSQL {server.version} answers")
     return server.admin_url, f"{ports.LOOPBACK}:{server.port}/{postgres.DATABASE}"
 
 
-def _plain() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
+    """What programs that are not ours are started with."""
     kept = ("PATH", "LANG", "LC_ALL", "TZ", leftovers.MARK)
     return {name: value for name, value in os.environ.items() if name in kept}
 
@@ -131,6 +149,7 @@ def _schema(keeper: Supervisor, installation: Installation, admin_url: str) -> N
             return
     except psycopg.OperationalError:
         pass  # no such role or database yet
+    schema.refuse_downgrade(owner_url)
     keeper.terminal.say("bringing the database up to this version")
     with psycopg.connect(admin_url, autocommit=True) as admin:
         roles.create(admin, installation.passwords, database=urlsplit(owner_url).path.lstrip("/"))

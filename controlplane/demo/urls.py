@@ -1,0 +1,14 @@
+"""Addresses of the demo, which no other installation has."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+
+app_name = "demo"
+urlpatterns = [
+    path("switch", views.become, name="switch"),
+    path("acts/<slug:name>", views.act, name="act"),
+    path("rows/", views.rows, name="rows"),
+]
