@@ -1,4 +1,4 @@
-"""The commands of manage.py: up, test, service, health and secrets are ours, everything else goes to Django."""
+"""The commands of manage.py: those in `run` are ours, everything else goes to Django."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from getpass import getpass
 from pathlib import Path
 
-from apps.dataplane.errors import LockgateError
+from apps.dataplane.errors import Invalid, LockgateError
 
 from .embedded.processes import ROOT
 from .embedded.terminal import fail
 
 DEFAULT_DATA = ROOT / "var"
+SHORTEST_PASSPHRASE = 12
 
 
 def run(argv: list[str]) -> int:
     """Run the command of the argument list; returns the exit status."""
     command = argv[1] if len(argv) > 1 else ""
-    ours = {"up": _up, "test": _test, "service": _service, "health": _health, "secrets": _secrets}
+    ours = {
+        "up": _up, "test": _test, "service": _service, "health": _health, "secrets": _secrets,
+        "backup": _backup, "restore": _restore, "upgrade": _upgrade, "recover": _recover,
+    }  # fmt: skip
     try:
         if command in ours:
             return ours[command](argv[2:])
@@ -72,6 +78,96 @@ def _secrets(arguments: Sequence[str]) -> int:
     from . import service
 
     return service.make_secrets(parser.parse_args(arguments).directory)
+
+
+def _backup(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="manage.py backup", description="Write one archive of an installation.")
+    _where(parser)
+    parser.add_argument("--to", type=Path, help="the archive, or a directory for it (default: backups/ of the data)")
+    parser.add_argument("--without-parts", action="store_true", help="leave staged and quarantined files out")
+    _passphrase(parser).add_argument("--without-keys", action="store_true", help="leave the keys out")
+    given = parser.parse_args(arguments)
+    from .embedded import backup
+
+    made_at = backup.name(datetime.now(UTC))
+    target = given.to or given.data / "backups"
+    target = target / made_at if target.is_dir() or given.to is None else target
+    phrase = None if given.without_keys else _phrase(given, new=True)
+    backup.back_up(given.data, target.absolute(), passphrase=phrase, parts=not given.without_parts, say=print)
+    return 0
+
+
+def _restore(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="manage.py restore", description="Make an installation from a backup.")
+    parser.add_argument("archive", type=Path)
+    _where(parser, "an empty directory, or one that does not exist yet")
+    _passphrase(parser)
+    given = parser.parse_args(arguments)
+    from .embedded import archive, restore
+
+    sealed = archive.verified(given.archive)["keys"] == "encrypted"
+    restore.restore(given.archive, given.data, passphrase=_phrase(given) if sealed else None, say=print)
+    return 0
+
+
+def _upgrade(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="manage.py upgrade", description="Bring an installation to this version.")
+    _where(parser)
+    parser.add_argument("--no-start", action="store_true", help="do not start it again afterwards")
+    given = parser.parse_args(arguments)
+    from .embedded import upgrade
+
+    return upgrade.upgrade(given.data, start=not given.no_start, say=print)
+
+
+def _recover(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="manage.py recover", description="Set an administrator's password.")
+    parser.add_argument("email")
+    _where(parser)
+    parser.add_argument("--password-file", type=Path, help="read the new password from here instead of the terminal")
+    given = parser.parse_args(arguments)
+    from .embedded import recover
+
+    password = _secret_line(given.password_file) if given.password_file else _asked("New password: ", twice=True)
+    recover.recover(given.data, given.email, password, say=print)
+    return 0
+
+
+def _where(parser: argparse.ArgumentParser, text: str = "where everything is kept (default: var/)") -> None:
+    parser.add_argument("--data", type=Path, default=_data(), help=text)
+
+
+def _passphrase(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--passphrase-file", type=Path, help="the keys' passphrase; asked for at the terminal otherwise")
+    return group
+
+
+def _phrase(given: argparse.Namespace, *, new: bool = False) -> str:
+    if given.passphrase_file:
+        phrase = _secret_line(given.passphrase_file)
+    else:
+        phrase = _asked("Passphrase for the keys: ", twice=new)
+    if new and len(phrase) < SHORTEST_PASSPHRASE:
+        raise Invalid(f"A passphrase for keys has at least {SHORTEST_PASSPHRASE} characters. Nothing was written.")
+    return phrase
+
+
+def _asked(question: str, *, twice: bool) -> str:
+    if not sys.stdin.isatty():
+        raise Invalid("Nobody can be asked here: name a file with --passphrase-file or --password-file, or, for a backup,"
+                      " leave the keys out with --without-keys. Nothing was written.")  # fmt: skip
+    said = getpass(question)
+    if twice and getpass("Again: ") != said:
+        raise Invalid("The two differ. Nothing was written.")
+    return said
+
+
+def _secret_line(path: Path) -> str:
+    try:
+        return path.read_text().strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path} cannot be read. Nothing was written.") from error
 
 
 def _django(argv: list[str]) -> int:

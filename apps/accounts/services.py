@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from axes.utils import reset
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.password_validation import validate_password
 from django.core.cache import cache
@@ -193,6 +194,25 @@ def reset_password(*, person_id: UUID, token: str, password: str, request_id: st
             raise _stale_link()
         _set_password(user, password, field="password")
         _record(actor_of(user, request_id=request_id), "person.password_reset", _("chose a new password by mail"))
+    return user
+
+
+def recover(*, actor: Actor, email: str, password: str) -> User:
+    """Whoever holds the key files and the machine sets the password of an administrator. It is no way to become one."""
+    if actor.kind != "system":
+        raise Refused(_("An account is recovered at the machine alone."))
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(email__iexact=email.strip(), is_active=True).first()
+        held = Membership.objects.filter(user=user, role=access.ADMINISTRATOR, revoked_at=None)
+        if user is None or not held.exists():
+            raise Refused(
+                _("There is no active administrator with this address. Nothing was changed."),
+                remedy=_("Ask an administrator to invite you, or recover the account of one."),
+            )
+        _set_password(user, password, field="password")
+        _record(actor, "person.recovered", _("set a new password for %(name)s at the machine") % {"name": user.name},
+                person=user.id)  # fmt: skip
+        reset(username=user.email)
     return user
 
 

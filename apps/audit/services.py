@@ -186,6 +186,12 @@ def _verify_pending(sequenced: int) -> Verification:
     return _sound(sequenced, pending)
 
 
+def chain_hash_at(number: int) -> str:
+    """The chain hash at this number, in hexadecimal; empty when there is no such number."""
+    found = Sequenced.objects.filter(number=number).values_list("chain_hash", flat=True).first()
+    return bytes(found).hex() if found is not None else ""
+
+
 def _sound(sequenced: int, pending: int) -> Verification:
     sentence = _("Audit log verified to event %(number)s.") % {"number": sequenced}
     if pending:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from apps.core import jobs
+from apps.core import jobs, restorations
 from apps.core.clock import now
 from apps.core.ids import Id
 from apps.core.jobs import Lease
@@ -74,7 +74,7 @@ def inspect(lease: Lease) -> None:
 def extract(lease: Lease) -> None:
     """Plan on the live source, then extract, check rows, treat, stage and settle, all under one snapshot."""
     run = _take_up(lease)
-    fence = run.number * FENCES_PER_RUN + lease.attempt
+    fence = restorations.fence_base() + run.number * FENCES_PER_RUN + lease.attempt
     steps.begin(run.id, steps.PLAN, attempt=lease.attempt)
     here = sources.open_connection(run.pipeline.source_id, "read")
     _take_over(lease, here)

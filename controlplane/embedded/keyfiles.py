@@ -31,10 +31,10 @@ def load(data: DataDirectory, roles: tuple[str, ...]) -> KeyFiles:
         if not passwords.exists():
             _make_keys(data)
             # Written last: an interrupted first start is a first start again.
-            write_private(passwords, _new_passwords(roles, {}))
+            write_private(passwords, new_passwords(roles, {}))
         known = json.loads(passwords.read_text())
         if set(roles) - set(known):
-            write_private(passwords, _new_passwords(roles, known))
+            write_private(passwords, new_passwords(roles, known))
             known = json.loads(passwords.read_text())
     present = {name: _kek(data, name) for name in KEKS if _kek(data, name).exists()}
     missing = tuple(name for name in KEKS if name not in present)
@@ -56,5 +56,6 @@ def _kek(data: DataDirectory, name: str) -> Path:
     return data.keys / f"{name}.kek"
 
 
-def _new_passwords(roles: tuple[str, ...], known: Mapping[str, str]) -> bytes:
+def new_passwords(roles: tuple[str, ...], known: Mapping[str, str]) -> bytes:
+    """The file of database passwords; known ones stay."""
     return json.dumps({role: known.get(role) or secrets.token_urlsafe(24) for role in roles}, indent=1).encode()

@@ -109,6 +109,16 @@ def prepare(data: DataDirectory, *, password: str, say: Callable[[str], None]) -
         return Server(binaries, version, directory, ports.kept(data.run / "postgres.port", say), account, password)
 
 
+def running(data: DataDirectory, *, password: str) -> Server | None:
+    """The cluster as an installation that is up runs it; None when it has none of its own."""
+    found, port = clusters(data), data.run / "postgres.port"
+    if not found or not port.exists():
+        return None
+    account = accounts.for_services()
+    binaries = programs(account)
+    return Server(binaries, _version(binaries), found[0], int(port.read_text()), account, password)
+
+
 def programs(account: Account | None) -> Path:
     """The directory of PostgreSQL's programs, which the account can run. Raises CannotStart when there are none."""
     return _runnable(_binaries(), account)

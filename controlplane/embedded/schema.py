@@ -17,6 +17,8 @@ from .processes import ROOT
 # What decides the tables and grants: the product's migrations and the versions of the libraries that bring their own.
 SOURCES = ("apps/*/migrations/*.py", "controlplane/grants.py", "controlplane/roles.py", "controlplane/settings.py")
 LOCK = "requirements.lock"
+# Apps of libraries; their migrations come with them.
+FOREIGN = ("auth", "contenttypes", "sessions", "axes", "knox", "admin", "sites")
 
 
 def fingerprint(root: Path = ROOT) -> str:
@@ -40,6 +42,33 @@ def is_current(owner_url: str) -> bool:
             "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
         ).fetchone()
     return row is not None and row[0] == f"lockgate schema {fingerprint()}"
+
+
+def known(root: Path = ROOT) -> set[str]:
+    """The product's own migrations in this code, as `app/name`."""
+    return {f"{path.parent.parent.name}/{path.stem}" for path in root.glob("apps/*/migrations/[0-9]*.py")}
+
+
+def applied(owner: psycopg.Connection) -> set[str]:
+    """The product's own migrations in this database; empty for one that was never migrated."""
+    if owner.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
+        return set()
+    rows = owner.execute("SELECT app || '/' || name FROM django_migrations WHERE app <> ALL(%s)", [list(FOREIGN)])
+    return {str(name) for (name,) in rows.fetchall()}
+
+
+def refuse_downgrade(owner_url: str) -> None:
+    """Raise CannotStart when the database was brought up to a later version than this code."""
+    try:
+        with psycopg.connect(owner_url) as owner:
+            later = sorted(applied(owner) - known())
+    except psycopg.OperationalError:
+        return  # no such role or database yet
+    if later:
+        raise CannotStart(
+            f"This database belongs to a later version of Lockgate: it has {later[0]}, which this one does not know. "
+            "Nothing was changed. Start the later version again, or restore the backup that its upgrade made."
+        )
 
 
 def migrate(owner_url: str, environment: Mapping[str, str], log: Path) -> None:

@@ -105,7 +105,9 @@ def _services(keeper: Supervisor, options: Options, url: str) -> tuple[Installat
         with psycopg.connect(admin_url, autocommit=True) as admin:
             roles.create_broker(admin, keys.passwords["broker"])
     if messages.command:
-        keeper.start([Spec("broker", messages.command, supervisor.STOP_BROKER, plain_environment(), data.broker)], needed=True)
+        keeper.start(
+            [Spec("broker", messages.command, supervisor.STOP_BROKER, plain_environment(), data.broker)], needed=True
+        )
     installation = Installation(
         data.root,
         database,
@@ -129,7 +131,9 @@ def _database(keeper: Supervisor, keys: KeyFiles) -> tuple[str, str]:
         parts = urlsplit(given)
         return given, f"{parts.hostname}:{parts.port or 5432}/{parts.path.lstrip('/') or postgres.DATABASE}"
     server = postgres.prepare(keeper.data, password=keys.passwords["admin"], say=keeper.terminal.say)
-    spec = Spec("postgres", server.command(), supervisor.STOP_POSTGRES, plain_environment(), server.directory, server.account)
+    spec = Spec(
+        "postgres", server.command(), supervisor.STOP_POSTGRES, plain_environment(), server.directory, server.account
+    )
     keeper.start([spec], needed=True)
     keeper.wait(server.answers, seconds=120, what="PostgreSQL did not answer")
     keeper.terminal.say(f"PostgreSQL {server.version} answers")

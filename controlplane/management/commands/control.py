@@ -62,10 +62,9 @@ def _url(name: str) -> str:
 def _beat(name: str, running: Sequence[loops.Loop], *, locked: bool) -> None:
     stuck = [loop.name for loop in running if not loop.alive]
     if stuck:
-        log.error("%s is stuck, so this process gives no sign of life", ", ".join(stuck))
-        return
+        log.error("%s is stuck, so it is left out of the signs of life", ", ".join(stuck))
     try:
-        beats.beat(name, role="control", locked=locked)
+        beats.beat(name, role="control", locked=locked, does=[loop.name for loop in running if loop.alive])
     except (DatabaseError, InterfaceError):
         connection.close()
 
