@@ -66,7 +66,7 @@ class Publication:
         for stream in self.staged.plan.streams:
             now = {column.name: column for column in self.required[stream.name]}
             for column in stream.columns:
-                if not _same_treatment(column, now.get(column.name)):
+                if not same_treatment(column, now.get(column.name)):
                     raise PublishRefused(
                         f"Column {stream.source}.{column.name} was staged as {column.treatment}, which is not what the "
                         f"active policies require now. Nothing was written.",
@@ -94,7 +94,7 @@ class Publication:
                 remedy=_AGAIN,
             )
         if stream.method == "create":
-            self.publisher.create(stream.destination, [_created(column) for column in stream.written], stream.key)
+            self.publisher.create(stream.destination, [created(column) for column in stream.written], stream.key)
         elif stream.method == "delete_insert":
             self.publisher.delete_all(stream.destination)
         elif stream.method == "insert" and _at_the_beginning(stream):
@@ -117,7 +117,7 @@ class Publication:
         done = 0
         for batch in self._batches(stream):
             for column in stream.written:
-                _require_treated(stream, column, batch.column(column.destination))
+                require_treated(stream, column, batch.column(column.destination))
             yield batch
             done += batch.num_rows
             self.report(Progress("publish", stream.name, done))
@@ -185,15 +185,18 @@ def _at_the_beginning(stream: StreamPlan) -> bool:
     return stream.window is None or not stream.window.since
 
 
-def _same_treatment(planned: ColumnPlan, now: ColumnPlan | None) -> bool:
+def same_treatment(planned: ColumnPlan, now: ColumnPlan | None) -> bool:
+    """Whether a column would be treated now as it was planned, under the same key."""
     return now is not None and (planned.treatment, planned.key) == (now.treatment, now.key)
 
 
-def _created(column: ColumnPlan) -> ColumnSchema:
+def created(column: ColumnPlan) -> ColumnSchema:
+    """The column of a destination table that is made to fit."""
     return ColumnSchema(column.destination, column.destination_type)
 
 
-def _require_treated(stream: StreamPlan, column: ColumnPlan, values: pa.Array) -> None:
+def require_treated(stream: StreamPlan, column: ColumnPlan, values: pa.Array) -> None:
+    """Raises PublishRefused for values that cannot be the treatment's output."""
     if treatments.wants(column.treatment) == "temporal":
         values, _ = lanes.decode(values, column.destination_type)
     reason = treatments.looks_treated(column.treatment, values)
