@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.dataplane.errors import Conflict
 
-from . import classification_proposals, profiling
+from . import classification_proposals, drifting, profiling
 from .classification_proposals import Name
 from .models import Classification, Column
 from .selectors import Tags, tags_of
@@ -32,6 +32,7 @@ def apply(*, proposal: Mapping[str, Any], target: str, base_version: int, change
     profiling.forget_values(
         (column.dataset_id, column.name) for name, column in changed.items() if wanted.get(name) != ()
     )
+    drifting.classified(column for name, column in changed.items() if wanted.get(name) is not None)
     return scope
 
 

@@ -17,6 +17,7 @@ from apps.dataplane.connectors.base import Connector
 from apps.dataplane.errors import NotFound, Refused, Unreachable
 from apps.dataplane.plan import TableRef, TableSchema, as_json
 
+from . import drifting
 from .drift import Drift, drift
 from .models import Column, Connection, Dataset, Discovery
 
@@ -95,6 +96,7 @@ def write(discovery: Discovery, found: Sequence[Found]) -> tuple[Drift, ...]:
         columns=sum(len(types) for types in after.values()),
         ended_at=Now(),
     )
+    drifting.keep(discovery.connection, changes, {str(ref): row for ref, row in datasets.items()})
     return changes
 
 

@@ -2,141 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.dataplane.classify import NONE
-from apps.dataplane.connectors.postgres import PostgresSettings
 from apps.dataplane.errors import Invalid
-from apps.dataplane.policy import ZONES
 
-from . import services
-from .definition import FORMAT, KNOWN_TAGS, PURPOSES, ConnectionDefinition, Purpose
-from .selectors import ColumnCard, suggested_tags
+from .definition import KNOWN_TAGS
+from .selectors import ColumnCard, Tags, suggested_tags
 
-SSL_MODES = ("prefer", "require", "verify-ca", "verify-full", "allow", "disable")
 KEEP = ""
 SURE = 80
-
-
-class ConnectionForm(forms.Form):
-    """A PostgreSQL connection. Passwords are handed on to be sealed and are never rendered again."""
-
-    team = forms.ChoiceField(label=gettext_lazy("Team"))
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
-    slug = forms.CharField(
-        label=gettext_lazy("Short name"),
-        max_length=60,
-        help_text=gettext_lazy("Small letters, digits, - and _. It stands in addresses and never changes."),
-    )
-    host = forms.CharField(label=gettext_lazy("Host"), max_length=253, help_text=gettext_lazy("Name or IP address"))
-    port = forms.IntegerField(label=gettext_lazy("Port"), min_value=1, max_value=65_535, initial=5432)
-    database = forms.CharField(label=gettext_lazy("Database"), max_length=63)
-    sslmode = forms.ChoiceField(
-        label=gettext_lazy("Encryption (sslmode)"), choices=[(mode, mode) for mode in SSL_MODES], initial="prefer"
-    )
-    zone = forms.ChoiceField(
-        label=gettext_lazy("Zone"),
-        choices=[(zone, zone) for zone in ZONES],
-        help_text=gettext_lazy("Which masking rules hold for data that arrives here."),
-    )
-    region = forms.CharField(
-        label=gettext_lazy("Region"), max_length=40, required=False, help_text=gettext_lazy("Such as eu-central")
-    )
-    read_user = forms.CharField(label=gettext_lazy("Read user"), max_length=63, required=False)
-    read_password = forms.CharField(
-        label=gettext_lazy("Read password"), required=False, max_length=1000, strip=False, widget=forms.PasswordInput
-    )
-    write_user = forms.CharField(label=gettext_lazy("Write user"), max_length=63, required=False)
-    write_password = forms.CharField(
-        label=gettext_lazy("Write password"), required=False, max_length=1000, strip=False, widget=forms.PasswordInput
-    )
-
-    def __init__(
-        self,
-        *args: Any,
-        teams: Iterable[tuple[str, str]],
-        held: ConnectionDefinition | None = None,
-        fixed: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]
-        self.fields["team"].disabled = self.fields["slug"].disabled = fixed
-        for purpose in PURPOSES:
-            password = self.fields[f"{purpose}_password"]
-            password.widget.attrs["autocomplete"] = "new-password"
-            if held and purpose in held.credentials:
-                password.help_text = _("Sealed. Leave it empty to keep the stored one.")
-        for name in ("host", "database", "read_user", "write_user"):
-            self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
-
-    def clean(self) -> dict[str, Any]:
-        found = super().clean() or {}
-        if not self.errors and not found.get("read_user") and not found.get("write_user"):
-            self.add_error("read_user", _("Give a user that may read, or one that may write."))
-        return found
-
-    def ask_again(self) -> None:
-        """A page never holds a password: after an error it has to be typed again."""
-        for purpose in PURPOSES:
-            name = f"{purpose}_password"
-            if self.data.get(name) and name not in self.errors:
-                self.add_error(name, _("Enter it again: a password is never kept in a page."))
-
-    def settings(self) -> PostgresSettings:
-        """Raises Invalid naming the field."""
-        return PostgresSettings.from_json(
-            {name: self.cleaned_data[name] for name in ("host", "port", "database", "sslmode")}
-        )
-
-    def proposal(self, held: ConnectionDefinition | None) -> dict[str, Any]:
-        """What would be proposed, credentials sealed. Raises Invalid naming the field."""
-        data, settings = self.cleaned_data, self.settings()
-        entered: Mapping[Purpose, services.Entered] = {
-            purpose: services.Entered(data[f"{purpose}_user"], data[f"{purpose}_password"]) for purpose in PURPOSES
-        }
-        return {
-            "slug": data["slug"],
-            "name": data["name"],
-            "kind": "postgresql",
-            "definition": {
-                "format": FORMAT,
-                "settings": {
-                    "host": settings.host,
-                    "port": settings.port,
-                    "database": settings.database,
-                    "sslmode": settings.sslmode,
-                },
-                "zone": data["zone"],
-                "region": data["region"],
-                "credentials": services.credentials(
-                    team_id=data["team"], settings=settings, entered=entered, held=held
-                ),
-            },
-        }
-
-
-def initial_of(*, team: str, slug: str, name: str, says: ConnectionDefinition) -> dict[str, Any]:
-    """What the form starts with when something is edited; never a password."""
-    settings = says.settings
-    users = {f"{purpose}_user": one.user for purpose, one in says.credentials.items()}
-    return {
-        "team": team,
-        "slug": slug,
-        "name": name,
-        "host": settings.host,
-        "port": settings.port,
-        "database": settings.database,
-        "sslmode": settings.sslmode,
-        "zone": says.zone,
-        "region": says.region,
-        **users,
-    }
 
 
 class ReasonForm(forms.Form):
@@ -149,6 +31,36 @@ class ReasonForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=gettext_lazy("Reviewers read this first."),
     )
+
+
+class SheetForm(forms.Form):
+    """A sheet of columns, as it was exported and filled in."""
+
+    sheet = forms.FileField(
+        label=gettext_lazy("Sheet (CSV)"),
+        help_text=gettext_lazy("UTF-8, UTF-16 or Windows-1252; separated by comma, semicolon or tab; at most 5 MiB."),
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+    )
+
+
+def differences(text: str) -> dict[UUID, tuple[Tags, Tags]]:
+    """(before, after) by column id, as the preview of a sheet kept them. Raises Invalid for anything else."""
+    try:
+        rows = [(UUID(id), _tags(before), _tags(after)) for id, before, after in json.loads(text or "[]")]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise Invalid(
+            _("What was to be proposed did not arrive as it was shown."), remedy=_("Upload the sheet again.")
+        ) from None
+    return {id: (before, after) for id, before, after in rows}
+
+
+def _tags(value: Any) -> Tags:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise ValueError
+    return tuple(value)
 
 
 def tag_choices() -> list[tuple[str, str]]:

@@ -175,7 +175,7 @@ class Difference(Record):
     `column` is empty where the whole dataset came or went. Of one column there is one: from what it was to what it is.
     """
 
-    CLASSIFIED, SEEN, REVERTED, REPLACED = "CLASSIFIED", "SEEN", "REVERTED", "REPLACED"
+    CLASSIFIED, SEEN, REVERTED = "CLASSIFIED", "SEEN", "REVERTED"
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="differences")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="differences")

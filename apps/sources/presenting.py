@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.dataplane import connectors
+
+from . import definition
+from .connection_forms import labels
 from .definition import PURPOSES, ConnectionDefinition
 from .forms import SURE
 from .selectors import GONE, SUGGESTED, UNCLASSIFIED, ColumnCard, Tags
@@ -22,16 +27,6 @@ STEPS = {
     "list": gettext_lazy("List the tables"),
     "read": gettext_lazy("Read a row"),
     "write": gettext_lazy("Write, and take it back"),
-}
-FIELDS = {
-    "host": gettext_lazy("Host"),
-    "port": gettext_lazy("Port"),
-    "database": gettext_lazy("Database"),
-    "sslmode": gettext_lazy("Encryption (sslmode)"),
-    "read_user": gettext_lazy("Read user"),
-    "read_password": gettext_lazy("Read password"),
-    "write_user": gettext_lazy("Write user"),
-    "write_password": gettext_lazy("Write password"),
 }
 PURPOSE_WORDS = {"read": gettext_lazy("Read"), "write": gettext_lazy("Write")}
 
@@ -93,7 +88,7 @@ def tested(test: Any) -> Tested:
         sentence=told["sentence"],
         remedy=told["remedy"],
         field=told["field"],
-        field_label=str(FIELDS.get(told["field"], "")),
+        field_label=labels().get(told["field"], ""),
         edit_url=edit_url(test, told["field"]),
         ended_at=test.ended_at,
     )
@@ -111,7 +106,7 @@ def _waiting(step: str, running: bool, *, first: bool) -> Step:
 
 def edit_url(test: Any, field: str = "") -> str:
     """The form again, with what was tested, at the field to mend."""
-    anchor = f"#id_{field}" if field in FIELDS else ""
+    anchor = f"#id_{field}" if field in labels() else ""
     if test.connection:
         form = reverse("sources:edit", args=[test.team.slug, test.connection.slug])
     else:
@@ -121,23 +116,78 @@ def edit_url(test: Any, field: str = "") -> str:
 
 def facts(says: ConnectionDefinition) -> list[tuple[str, str]]:
     """What a definition says, in pairs."""
-    settings = says.settings
-    held = {purpose: says.credentials.get(purpose) for purpose in PURPOSES}
     return [
-        (_("Address"), settings.address),
-        (_("Database"), settings.database),
-        (_("Encryption (sslmode)"), settings.sslmode),
+        (_("Kind"), says.connector.label),
+        *((fact.label, fact.value) for fact in says.settings.facts),
         (_("Zone"), says.zone),
         (_("Region"), says.region or "—"),
-        *(
-            (
-                _("%(purpose)s credential") % {"purpose": PURPOSE_WORDS[purpose]},
-                _("%(user)s · password sealed (key v%(key)s)") % {"user": one.user, "key": one.key}
-                if one
-                else _("none"),
-            )
-            for purpose, one in held.items()
-        ),
+        *((str(_PURPOSE_FACTS[purpose]), _serves(says, purpose)) for purpose in PURPOSES),
+    ]
+
+
+def _serves(says: ConnectionDefinition, purpose: definition.Purpose) -> str:
+    one = says.credentials.get(purpose)
+    if one is None:
+        return _("no")
+    if not says.connector.uses_credentials:
+        return _("yes")
+    return _("as %(user)s · password sealed (key v%(key)s)") % {"user": one.user, "key": one.key}
+
+
+_PURPOSE_FACTS = {"read": gettext_lazy("Is read from"), "write": gettext_lazy("Is written to")}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of connection to choose."""
+
+    kind: str
+    label: str
+    sentence: str
+    icon: str
+    by_url: bool
+
+
+KINDS = {
+    "postgresql": (
+        "database",
+        gettext_lazy("Tables and views of a database, read under one snapshot and written in one transaction."),
+    ),
+    "files": (
+        "file-text",
+        gettext_lazy("CSV, JSON lines, Parquet and Excel files in a folder of this machine, compressed or not."),
+    ),
+}
+
+
+def kinds() -> list[Kind]:
+    """What can be connected, in the order of the registry."""
+    found = []
+    for one in connectors.kinds():
+        icon, sentence = KINDS.get(one.kind, ("plug", ""))
+        found.append(Kind(one.kind, one.label, str(sentence), icon, by_url=one.uses_credentials))
+    return found
+
+
+WIZARD = (
+    ("kind", gettext_lazy("Kind")),
+    ("settings", gettext_lazy("Settings")),
+    ("test", gettext_lazy("Test")),
+    ("approval", gettext_lazy("Approval")),
+    ("discovery", gettext_lazy("Discovery")),
+    ("classification", gettext_lazy("Classification")),
+    ("coverage", gettext_lazy("Policies")),
+)
+
+
+def wizard(current: str, urls: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """The steps of registering a connection for `stepper`; those before the current one are done."""
+    names = [name for name, _label in WIZARD]
+    here = names.index(current) if current in names else len(names)
+    state = ["done" if index < here else "current" if index == here else "todo" for index in range(len(names))]
+    return [
+        {"label": str(label), "state": how, "url": (urls or {}).get(name, "")}
+        for (name, label), how in zip(WIZARD, state, strict=True)
     ]
 
 
@@ -154,9 +204,99 @@ def line(card: ColumnCard, answers: Sequence[Any]) -> Line:
     )
 
 
+@dataclass(frozen=True)
+class ColumnLine:
+    """A column in the list over many datasets, with what happens to it where pipelines take it."""
+
+    card: ColumnCard
+    answers: Sequence[Any]
+    suggested: bool
+
+    @property
+    def column(self) -> Any:
+        return self.card.column
+
+    @property
+    def tags(self) -> Tags:
+        return self.card.tags
+
+
+def column_line(card: ColumnCard, answers: Sequence[Any]) -> ColumnLine:
+    return ColumnLine(card, answers, card.suggestion_is_news)
+
+
+def drift_words() -> list[tuple[str, str]]:
+    return [("added", _("Added")), ("dropped", _("Dropped")), ("retyped", _("Retyped"))]
+
+
+def drift_states() -> list[tuple[str, str]]:
+    return [("open", _("Open")), ("settled", _("Settled"))]
+
+
+def column_states() -> list[tuple[str, str]]:
+    return [
+        (UNCLASSIFIED, _("Unclassified")),
+        (SUGGESTED, _("Unclassified, with a suggestion")),
+        ("decided", _("Decided")),
+        ("none", _("Decided: not sensitive")),
+    ]
+
+
 def dataset_states() -> list[tuple[str, str]]:
     return [
         (UNCLASSIFIED, _("With unclassified columns")),
         (SUGGESTED, _("With suggestions")),
         (GONE, _("No longer there")),
     ]
+
+
+@dataclass(frozen=True)
+class ProfileColumn:
+    """A column's counts with what its drawing needs."""
+
+    name: str
+    type: str
+    sensitive: bool
+    nulls: int
+    distinct: int
+    lengths: str
+    minimum: str | None
+    maximum: str | None
+    patterns: tuple[tuple[str, int], ...]
+    histogram: tuple[int, ...]
+    filled: float
+
+
+@dataclass(frozen=True)
+class ProfilePage:
+    """A profile as its page shows it."""
+
+    rows: int
+    sampled: bool
+    at: datetime
+    columns: tuple[ProfileColumn, ...]
+
+
+def profile(found: Any) -> ProfilePage | None:
+    if found is None:
+        return None
+    body = found.body
+    columns = tuple(_profile_column(one, body["rows"]) for one in body["columns"])
+    return ProfilePage(body["rows"], body["sampled"], datetime.fromisoformat(body["at"]), columns)
+
+
+def _profile_column(one: Mapping[str, Any], rows: int) -> ProfileColumn:
+    short, long = one["min_length"], one["max_length"]
+    return ProfileColumn(
+        name=one["name"],
+        type=one["type"],
+        sensitive=one["sensitive"],
+        nulls=one["nulls"],
+        distinct=one["distinct"],
+        lengths="—" if short is None else str(short) if short == long else f"{short}–{long}",
+        minimum=one["minimum"],
+        maximum=one["maximum"],
+        patterns=tuple((shape, count) for shape, count in one["patterns"]),
+        histogram=tuple(one["histogram"]),
+        filled=(rows - one["nulls"]) / rows if rows else 0.0,
+    )

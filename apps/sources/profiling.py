@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,6 @@ from apps.core.actor import Actor, system
 from apps.core.clock import now
 from apps.core.ids import Id
 from apps.dataplane import profile as counting
-from apps.dataplane.connectors import postgres
 from apps.dataplane.errors import Fenced, LockgateError, NotFound, Refused
 from apps.dataplane.plan import ColumnSchema, TableRef, TableSchema
 
@@ -109,18 +109,18 @@ def forget_values(columns: Iterable[tuple[UUID, str]]) -> None:
 
 def _look(dataset: Dataset) -> tuple[TableSchema, pa.Table, bool]:
     """The live schema, at most so many rows and bytes of it, and whether these are all rows there are."""
-    settings, secret, _version = services.open_settings(dataset.connection_id, "read")
+    opened = services.open_connection(dataset.connection_id, "read")
     ref = TableRef(dataset.schema, dataset.table)
-    schema = postgres.inspect(settings, secret, (ref,))[ref]
+    schema = opened.connector.inspect(opened.settings, opened.credentials, (ref,))[ref]
     if schema is None:
         raise NotFound(_("There is no table %(name)s.") % {"name": ref}, remedy=_("Discover the connection again."))
     names = [column.name for column in schema.columns][:MOST_COLUMNS]
-    first = postgres.sample(settings, secret, ref, names, FIRST_ROWS)
+    sample = partial(opened.connector.sample, opened.settings, opened.credentials, ref, names)
+    first = sample(FIRST_ROWS)
     limit = _bounded(first)
-    rows = postgres.sample(settings, secret, ref, names, limit) if first.num_rows == FIRST_ROWS else first
-    # Fewer rows than were asked for are all of them, unless the connector drew pages of a large table.
-    whole = rows.num_rows < limit and schema.estimated_rows < postgres.reader.SAMPLED_FROM
-    return schema, rows, whole
+    rows = sample(limit) if first.num_rows == FIRST_ROWS else first
+    # Fewer rows than were asked for are all of them, unless the connector drew its pages from a large table.
+    return schema, rows, rows.num_rows < limit and schema.estimated_rows <= MOST_ROWS
 
 
 def _bounded(first: pa.Table) -> int:

@@ -296,6 +296,12 @@ def stored_schema(connection_id: Id, ref: TableRef) -> TableSchema | None:
     return definition.table_schema(live) if live else None
 
 
+def dataset_at(connection_id: Id, ref: TableRef) -> Dataset | None:
+    """The dataset that a pipeline reads there; None when it is not known or gone."""
+    rows = Dataset.objects.filter(connection_id=_uuid(connection_id), schema=ref.schema, table=ref.table, gone_at=None)
+    return rows.first()
+
+
 def tables(connection_id: Id) -> list[TableRef]:
     """The tables of a connection as last discovered, in order of name: what a pipeline can choose from."""
     rows = Dataset.objects.filter(connection_id=_uuid(connection_id), gone_at=None)

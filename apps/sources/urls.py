@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import api, views
+from . import api
+from .views import columns, connections, datasets, drift, registering
 
 app_name = "sources"
 urlpatterns = [
-    path("sources/", views.connections, name="sources"),
-    path("sources/new", views.new, name="new"),
-    path("sources/datasets/", views.datasets, name="datasets"),
-    path("sources/datasets/<uuid:dataset_id>/", views.dataset, name="dataset"),
-    path("sources/datasets/<uuid:dataset_id>/classify", views.classify, name="classify"),
-    path("sources/discoveries/<uuid:discovery_id>", views.discovery, name="discovery"),
-    path("sources/tests/<uuid:batch>/", views.test, name="test"),
-    path("sources/tests/<uuid:batch>/propose", views.propose, name="propose"),
-    path("sources/<slug:team>/<slug:slug>/", views.connection, name="connection"),
-    path("sources/<slug:team>/<slug:slug>/edit", views.edit, name="edit"),
-    path("sources/<slug:team>/<slug:slug>/test", views.retest, name="retest"),
-    path("sources/<slug:team>/<slug:slug>/discover", views.discover, name="discover"),
+    path("sources/", connections.connections, name="sources"),
+    path("sources/new", registering.new, name="new"),
+    path("sources/datasets/", datasets.datasets, name="datasets"),
+    path("sources/datasets/<uuid:dataset_id>/", datasets.dataset, name="dataset"),
+    path("sources/datasets/<uuid:dataset_id>/classify", datasets.classify, name="classify"),
+    path("sources/datasets/<uuid:dataset_id>/profile", datasets.profile, name="profile"),
+    path("sources/datasets/<uuid:dataset_id>/profile/again", datasets.profile_again, name="profile_again"),
+    path("sources/columns/", columns.listed, name="columns"),
+    path("sources/columns/sheet.csv", columns.sheet, name="column_sheet"),
+    path("sources/columns/sheet", columns.upload, name="column_upload"),
+    path("sources/columns/sheet/propose", columns.take, name="column_take"),
+    path("sources/drift/", drift.listed, name="drift"),
+    path("sources/discoveries/<uuid:discovery_id>", connections.discovery, name="discovery"),
+    path("sources/tests/<uuid:batch>/", registering.test, name="test"),
+    path("sources/tests/<uuid:batch>/propose", registering.propose, name="propose"),
+    path("sources/<slug:team>/<slug:slug>/", connections.connection, name="connection"),
+    path("sources/<slug:team>/<slug:slug>/edit", registering.edit, name="edit"),
+    path("sources/<slug:team>/<slug:slug>/test", registering.retest, name="retest"),
+    path("sources/<slug:team>/<slug:slug>/discover", connections.discover, name="discover"),
 ]
 api_urlpatterns = [
     path("connections", api.connections, name="connections"),

@@ -68,7 +68,7 @@ def test_the_password_is_in_no_page_and_no_table(here: Installation, browse: Bro
         ("host", "a host with spaces", "The host holds a character that no host name has."),
         ("host", "one,two", "The host holds a character that no host name has."),
         ("slug", "Not A Slug", "A short name has 1 to 60 small letters, digits, - and _"),
-        ("port", "70000", "less than or equal to 65535"),
+        ("port", "70000", "The port must be a whole number from 1 to 65535."),
         ("region", "Not/a region", "A region is up to 40 small letters, digits and -"),
         ("name", "\x07", "Null"),
     ],

@@ -88,6 +88,16 @@ sources:new                   POST   in        no       no     ok       no      
 sources:datasets              GET    in        no       ok     ok       ok      ok       ok      no
 sources:dataset               GET    in        --       ok     ok       ok      ok       ok      --
 sources:classify              POST   in        --       no     ok       ok      no       no      --
+sources:profile               GET    in        --       ok     ok       ok      ok       ok      --
+sources:profile_again         POST   in        --       no     ok       ok      no       no      --
+sources:columns               GET    in        no       ok     ok       ok      ok       ok      no
+sources:columns               POST   in        no       no     ok       ok      no       no      no
+sources:column_sheet          GET    in        no       ok     ok       ok      ok       ok      no
+sources:column_upload         GET    in        no       no     ok       ok      no       no      no
+sources:column_upload         POST   in        no       no     ok       ok      no       no      no
+sources:column_take           POST   in        no       no     ok       ok      no       no      no
+sources:drift                 GET    in        no       ok     ok       ok      ok       ok      no
+sources:drift                 POST   in        no       no     ok       ok      no       no      no
 sources:discovery             GET    in        --       ok     ok       ok      ok       ok      --
 sources:test                  GET    in        --       ok     ok       ok      ok       ok      --
 sources:propose               POST   in        --       no     ok       no      no       no      --
@@ -262,6 +272,8 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "audit-api:*": lambda world: _audit(),
     "sources:dataset": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
     "sources:classify": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
+    "sources:profile": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
+    "sources:profile_again": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
     "sources:discovery": lambda world: {"discovery_id": _discovery(world)},
     "sources:test": lambda world: {"batch": _test(world)},
     "sources:propose": lambda world: {"batch": _test(world)},

@@ -1,4 +1,4 @@
-"""Geometry of the drawings made on the server: sparklines and layered lineage graphs."""
+"""Geometry of the drawings made on the server: sparklines, histograms and layered lineage graphs."""
 
 from __future__ import annotations
 
@@ -27,6 +27,30 @@ def sparkline(points: Sequence[float], width: int = 120, height: int = 28, pad: 
         y = flat if flat is not None else pad + (height - 2 * pad) * (1 - (value - low) / span)
         pairs.append(f"{index * step:.1f},{y:.1f}")
     return " ".join(pairs)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a histogram, its corner at (x, y)."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def bars(counts: Sequence[int], width: int = 120, height: int = 28, gap: int = 1) -> tuple[Bar, ...]:
+    """The bars of a histogram, highest as tall as the drawing; what is not nothing is at least one unit tall."""
+    highest = max(counts, default=0)
+    if highest <= 0:
+        return ()
+    step = width / len(counts)
+    tall = [max(1.0, height * count / highest) if count else 0.0 for count in counts]
+    return tuple(
+        Bar(round(index * step, 1), round(height - one, 1), round(step - gap, 1), round(one, 1))
+        for index, one in enumerate(tall)
+        if one
+    )
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,12 @@ def sparkline(points: Sequence[float], tone: str = "blue", label: str = "") -> d
     return {"line": _drawings.sparkline(points), "tone": tone, "label": label}
 
 
+@register.inclusion_tag("components/histogram.html")
+def histogram(counts: Sequence[int], tone: str = "blue", label: str = "") -> dict[str, Any]:
+    """Counts of equal steps as bars."""
+    return {"bars": _drawings.bars(counts), "tone": tone, "label": label}
+
+
 @register.simple_block_tag
 def why(content: str, tone: str = "info") -> str:
     """A callout that gives the reason."""

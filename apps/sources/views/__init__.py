@@ -1,0 +1,1 @@
+"""Pages of connections, datasets, columns, drift and profiles."""
