@@ -49,6 +49,11 @@ def _add_column(actor: Actor, facts: Facts) -> str:
     return reverse(TOUR)
 
 
+def _add_room(actor: Actor, facts: Facts) -> str:
+    _enqueue("add-room")
+    return reverse(TOUR)
+
+
 def _enqueue(name: str) -> None:
     with transaction.atomic():
         jobs.enqueue("demo.act", subject=f"demo/{name}")
@@ -183,6 +188,7 @@ def _connect(actor: Actor, facts: Facts) -> str:
 ACTS: Mapping[str, Act] = {
     "compare": Act("alice", _compare),
     "add-column": Act("alice", _add_column),
+    "add-room": Act("alice", _add_room),
     "start": Act("alice", _start),
     "discover": Act("alice", _discover),
     "classify": Act("alice", _classify),

@@ -9,6 +9,7 @@ from apps.accounts.models import User
 from apps.audit import selectors as audit
 from apps.changes.models import Change
 from apps.core.actor import system
+from apps.core.models import Job
 from apps.pipelines.models import Pipeline
 from apps.policies.models import Policy
 from apps.runs.models import Run
@@ -20,6 +21,7 @@ from .switching import address
 
 ME = system("demo")
 MOST_RUNS = 60
+WAITED_FOR = ("demo.act", "demo.kill", "connection.discover")
 
 
 class Facts:
@@ -77,6 +79,18 @@ class Facts:
         """The newest event of an action about a subject, by one of the people; None where there is none."""
         filters = audit.Filters(action=action, subject=subject, actor=self.ids.get(who, "") if who else "")
         return next(iter(audit.events(ME, filters, size=1).rows), None)
+
+    @property
+    def busy(self) -> str:
+        """What is under way, as a sentence; the next move waits for it."""
+        run = next((one for one in self.runs if one.state not in Run.ENDED), None)
+        if run is not None:
+            return f"Run {run.number} is under way."
+        if Job.objects.filter(kind__in=WAITED_FOR, state__in=[Job.QUEUED, Job.CLAIMED]).exists():
+            return "A worker is at it."
+        if Change.objects.filter(state=Change.APPROVED).exists():
+            return "The change is being applied."
+        return ""
 
     @cached_property
     def ids(self) -> dict[str, str]:

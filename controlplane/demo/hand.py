@@ -56,11 +56,11 @@ def add_column() -> None:
         source.execute(filled.format(name, sql.SQL(number)))
 
 
-def column_is_there() -> bool:
-    """Whether the new column exists at the source."""
-    asked = "SELECT 1 FROM information_schema.columns WHERE table_name = 'customers' AND column_name = %s"
-    with at(SOURCE) as source:
-        return source.execute(asked, [NEW_COLUMN]).fetchone() is not None
+def add_room() -> None:
+    """What the people of a warehouse do when they are asked: a column for the tokens."""
+    with at(DESTINATION) as destination:
+        add = sql.SQL("ALTER TABLE public.customers ADD COLUMN IF NOT EXISTS {} text")
+        destination.execute(add.format(sql.Identifier(NEW_COLUMN)))
 
 
 def compare() -> dict[str, Any]:

@@ -22,7 +22,4 @@ def home(request: HttpRequest) -> dict[str, Any]:
     """For the overview."""
     if not name_of(request):
         return {}
-    steps = tour()
-    following = next((step for step in steps if not step.done), None)
-    done = sum(1 for step in steps if step.done)
-    return {"template": "demo/_tour.html", "steps": steps, "next": following, "done": done, "me": name_of(request)}
+    return {"template": "demo/_tour.html", "tour": tour(), "me": name_of(request)}

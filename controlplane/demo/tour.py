@@ -49,10 +49,26 @@ class Step:
         return next((move for move in self.moves if not move.done), None)
 
 
-def tour() -> tuple[Step, ...]:
-    """The steps as they are now."""
+@dataclass(frozen=True)
+class Tour:
+    """The steps as they are now, and what is under way; empty when everything waits for somebody."""
+
+    steps: tuple[Step, ...]
+    busy: str
+
+    @property
+    def following(self) -> Step | None:
+        return next((step for step in self.steps if not step.done), None)
+
+    @property
+    def done(self) -> int:
+        return sum(1 for step in self.steps if step.done)
+
+
+def tour() -> Tour:
+    """Asks the database."""
     facts = Facts()
-    return tuple(make(facts) for make in STEPS)
+    return Tour(tuple(make(facts) for make in STEPS), facts.busy)
 
 
 def _run_url(run: Run | None) -> str:
@@ -139,12 +155,15 @@ def _agreeing(facts: Facts) -> tuple[Move, ...]:
     at, token = _change_url(change), change is not None and treatment_of(change.proposal) == "token"
     applied = change is not None and change.state == Change.APPLIED
     green = facts.run_after(change.applied_at if change and applied else None, Run.PUBLISHED)
+    room = green is not None or "room_added" in facts.events
     needs = f"Risk: {change.risk.lower()}. Approvals it takes: {change.approvals_needed}." if change and token else ""
     return (
         Move("Propose tokens instead: they join, and nobody can read them.", "bob", token,
              "edit-token", "Change it to “token”", at, "The change", needs),
         Move("Agree. One approval is enough now, and it is applied.", "erin", applied,
              "approve-token", "Approve it", at, "The change"),
+        Move("Make room for it at the warehouse: Lockgate never alters somebody's table by itself.", "alice", room,
+             "add-room", "Add the column there"),
         Move("Start the pipeline again.", "alice", green is not None,
              "start", "Start the run", _run_url(green), "The green run", green.sentence if green else ""),
     )  # fmt: skip

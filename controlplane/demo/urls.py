@@ -10,5 +10,6 @@ app_name = "demo"
 urlpatterns = [
     path("switch", views.become, name="switch"),
     path("acts/<slug:name>", views.act, name="act"),
+    path("tour", views.steps, name="tour"),
     path("rows/", views.rows, name="rows"),
 ]

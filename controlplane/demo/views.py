@@ -15,7 +15,7 @@ from apps.core.http import PageRequest
 from apps.dataplane.errors import Denied, LockgateError, NotFound
 from controlplane.denials import record_denial
 
-from . import hand
+from . import hand, panel
 from .acts import ACTS
 from .facts import Facts
 from .switching import name_of, switch
@@ -48,6 +48,13 @@ def act(request: PageRequest, name: str) -> HttpResponse:
         messages.error(request, f"{error.sentence} {error.remedy}".strip())
         change = facts.policy_change if isinstance(error, Denied) else None
         return redirect("changes:change", change.number) if change else redirect("/")
+
+
+@never_cache
+@require_safe
+def steps(request: PageRequest) -> HttpResponse:
+    """The tour by itself, for a page that waits until something has happened."""
+    return render(request, "demo/_tour.html", {"demo": panel.home(request)})
 
 
 @never_cache

@@ -46,7 +46,12 @@ def _add_column() -> None:
     _record("column_added", "customers", f"added column {hand.NEW_COLUMN} to customers at the source", by="Alice")
 
 
-ACTS: Mapping[str, Callable[[], None]] = {"compare": _compare, "add-column": _add_column}
+def _add_room() -> None:
+    hand.add_room()
+    _record("room_added", "customers", f"added column {hand.NEW_COLUMN} to customers at the destination", by="Alice")
+
+
+ACTS: Mapping[str, Callable[[], None]] = {"compare": _compare, "add-column": _add_column, "add-room": _add_room}
 
 
 def kill_extract(lease: jobs.Lease) -> None:
