@@ -155,8 +155,10 @@ def _phrase(given: argparse.Namespace, *, new: bool = False) -> str:
 
 def _asked(question: str, *, twice: bool) -> str:
     if not sys.stdin.isatty():
-        raise Invalid("Nobody can be asked here: name a file with --passphrase-file or --password-file, or, for a backup,"
-                      " leave the keys out with --without-keys. Nothing was written.")  # fmt: skip
+        raise Invalid(
+            "Nobody can be asked here: name a file with --passphrase-file or --password-file, or, for a backup, "
+            "leave the keys out with --without-keys. Nothing was written."
+        )
     said = getpass(question)
     if twice and getpass("Again: ") != said:
         raise Invalid("The two differ. Nothing was written.")
