@@ -117,6 +117,24 @@ def begin(**_: Any) -> None:
     role = settings.LOCKGATE.role
     _state["beats"] = beats.start(NAME_OF_ROLE.get(role, role), role=role, locked=_keys.locked)
     Hearing().listen()
+    if role == "general":
+        threading.Thread(target=_watch, name="watch", daemon=True).start()
+
+
+def _watch() -> None:
+    """The control process watches everybody else; its own silence is seen from here."""
+    from django.db import DatabaseError, InterfaceError, connection
+
+    from apps.watch import services as watch
+
+    mine = watch.of_general()
+    while True:
+        time.sleep(watch.EVERY_SECONDS)
+        try:
+            mine.look()
+        except (DatabaseError, InterfaceError):
+            log.warning("the database did not answer the watch; trying again")
+            connection.close()
 
 
 @worker_shutdown.connect

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 ROLES = ("owner", "web", "worker", "gate", "publisher", "general", "scheduler", "applier", "notary")
 
 SETTINGS: dict[str, str] = {
-    "LOCKGATE_DATA": "the data directory (pg, keys, parts, quarantine, logs, broker, run, mail)",
+    "LOCKGATE_DATA": "the data directory (pg, keys, parts, quarantine, logs, broker, run, mail, files)",
     "LOCKGATE_ROLE": "the database role of this process: " + ", ".join(ROLES),
     "LOCKGATE_DATABASE_URL": "the control database, postgresql://user:password@host:port/name, for this process's role",
     "LOCKGATE_DATABASE_URL_SCHEDULER": "the control database for the scheduler loop of the control process",
@@ -25,16 +26,21 @@ SETTINGS: dict[str, str] = {
     "LOCKGATE_URL": "the address under which people reach Lockgate; links in mail start with it",
     "LOCKGATE_MAIL_URL": "smtp://user:password@host:port; absent: mail is written to files in the data directory",
     "LOCKGATE_MAIL_FROM": "the sender of mail",
-    "LOCKGATE_WEBHOOK_NETWORKS": "private networks that webhooks may reach, by comma, such as 10.1.0.0/16; none if absent",
+    "LOCKGATE_WEBHOOK_NETWORKS": "private networks that webhooks may reach, such as 10.1.0.0/16, by comma; none if absent",
     "LOCKGATE_WEBHOOK_HTTP_HOSTS": "hosts that webhooks may reach by plain http, by comma; none if absent",
     "LOCKGATE_DISK_FREE": "an incident opens when less of the data directory's disk is free, in percent; 10 if absent",
     "LOCKGATE_DEMO": "1 opens the demo's tour and its switch of users; only where `up --demo` made it",
+    "LOCKGATE_FILE_ROOTS": "folders that connections may reach, name=/path by comma; absent: files in the data directory",
     "LOCKGATE_DEBUG": "1 shows error pages to developers and the style guide; never in production",
     "LOCKGATE_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
 }
 
 # Nobody opens a whole private range by a slip of the pen: at least a /8, or a /32 of IPv6.
 SMALLEST_PREFIX = {4: 8, 6: 32}
+
+# The folder of the data directory that connections reach when no other was named.
+FILES = "files"
+_ROOT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 
 # Written by `up --demo` into a data directory that holds nothing yet, and never later.
 DEMO_MARK = "demo.mark"
@@ -64,6 +70,7 @@ class Config:
     debug: bool
     log_level: str
     demo: bool = False
+    file_roots: Mapping[str, Path] = field(default_factory=dict)
     webhook_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     webhook_http_hosts: tuple[str, ...] = ()
     disk_free: int = 10
@@ -89,6 +96,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         mail_from=environment.get("LOCKGATE_MAIL_FROM", "Lockgate <lockgate@localhost>"),
         debug=environment.get("LOCKGATE_DEBUG") == "1",
         demo=_demo(environment, data),
+        file_roots=_file_roots(environment.get("LOCKGATE_FILE_ROOTS", ""), data),
         log_level=_level(environment.get("LOCKGATE_LOG_LEVEL", "INFO")),
         webhook_networks=tuple(map(_network, _listed(environment.get("LOCKGATE_WEBHOOK_NETWORKS", "")))),
         webhook_http_hosts=_listed(environment.get("LOCKGATE_WEBHOOK_HTTP_HOSTS", "").lower()),
@@ -126,6 +134,29 @@ def _secret(path: str | None) -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise ConfigError(f"LOCKGATE_SECRET_KEY_FILE cannot be read: {error.strerror}.") from error
+
+
+def _file_roots(text: str, data: Path) -> dict[str, Path]:
+    """By name, in the order given. Nothing that a root holds may be Lockgate's own: its keys lie in the data directory."""
+    if not text:
+        return {FILES: data / FILES}
+    found: dict[str, Path] = {}
+    for pair in _listed(text):
+        name, sign, path = (part.strip() for part in pair.partition("="))
+        if not sign or not _ROOT.fullmatch(name) or name in found:
+            raise ConfigError(f"LOCKGATE_FILE_ROOTS: {pair!r} is no name=/path, or its name stands there twice.")
+        found[name] = _root(Path(path), data)
+    return found
+
+
+def _root(path: Path, data: Path) -> Path:
+    if not path.is_absolute() or not path.is_dir():
+        raise ConfigError(f"LOCKGATE_FILE_ROOTS: {path} is no folder with its full path.")
+    real, own = path.resolve(), data.resolve()
+    inside = real.is_relative_to(own) and not real.is_relative_to(own / FILES)
+    if inside or own.is_relative_to(real):
+        raise ConfigError(f"LOCKGATE_FILE_ROOTS: {path} holds, or lies in, the data directory, where the keys are.")
+    return real
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -14,9 +14,12 @@ from apps.audit import services as audit
 from apps.changes import services as changes
 from apps.core import jobs
 from apps.dataplane.errors import Locked
+from apps.incidents import services as incidents
 from apps.keys import services as keys
 from apps.retention import services as retention
 from apps.runs import services as runs
+from apps.sources import upkeep
+from apps.watch import services as watch
 
 from .connections import use
 
@@ -24,11 +27,30 @@ log = logging.getLogger("lockgate.control")
 WAIT_FOR_DATABASE = 1.0
 TOO_OLD = 30.0
 EVERYTHING_EVERY = 3600.0
+LOOK_SECONDS = 60.0
 
 
 def scheduler() -> tuple[Callable[[], object], ...]:
     """What the scheduler does each second; the value tells whether there may be more to do at once."""
-    return (_sweep, _start_due, _enforce_due, _expire, _propose_wanted)
+    often = (_sweep, _start_due, _enforce_due, _expire, _propose_wanted, _wake, watch.of_scheduler().look)
+    return (*often, every(LOOK_SECONDS, upkeep.look_again))
+
+
+def every(seconds: float, task: Callable[[], object]) -> Callable[[], object]:
+    """The task, at most once in so many seconds; it never asks for more at once."""
+    due = 0.0
+
+    def once_in_a_while() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            task()
+
+    return once_in_a_while
+
+
+def _wake() -> None:
+    incidents.wake_due()
 
 
 def _sweep() -> None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Value
+from django.contrib.sessions.models import Session as SessionRow
+from django.db.models import Count, Exists, F, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, Least
 
+from apps.audit import selectors as audit
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
 from apps.core.paging import Page, page
 from apps.dataplane.errors import NotFound
 
-from .models import ApiToken, Membership, Organisation, Team, User
+from .models import ApiToken, Device, Membership, Organisation, Team, User
 
 ANONYMOUS = Actor(id="anonymous", name="Somebody who is not signed in")
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -106,6 +109,22 @@ def people_with(team_id: object, role: str) -> list[User]:
     return list(held.only(*NAMED).order_by("name", "id").distinct())
 
 
+def holders(team_ids: Iterable[object], roles: Iterable[str], organisation: Iterable[str] = ()) -> list[User]:
+    """Active people who hold one of the roles in one of the teams, or one of the organisation's; one query, by name."""
+    held = Membership.objects.filter(
+        Q(team_id__in=list(team_ids), role__in=list(roles)) | Q(team=None, role__in=list(organisation)), revoked_at=None
+    )
+    people = User.objects.filter(id__in=held.values("user_id"), is_active=True, is_service=False)
+    return list(people.only(*NAMED).order_by("name", "id"))
+
+
+def members(team_id: object | None) -> list[User]:
+    """Active people who hold any role in that team; without a team, any role at all. By name."""
+    place = {"memberships__team_id": team_id} if team_id else {}
+    held = User.objects.filter(memberships__revoked_at=None, is_active=True, is_service=False, **place)
+    return list(held.only(*NAMED).order_by("name", "id").distinct())
+
+
 def names(ids: Iterable[object]) -> dict[str, str]:
     """Names by id, of those who exist."""
     wanted = {key for key in map(str, ids) if is_uuid(key)}
@@ -167,6 +186,13 @@ def people(actor: Actor, *, q: str = "", cursor: str = "", size: int = 50) -> Pa
     return Page([_person(user) for user in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
 
 
+def people_counts() -> dict[str, int]:
+    """How many people are active, and how many have not yet accepted their invitation."""
+    people = User.objects.filter(is_service=False)
+    active, invited = Q(is_active=True), Q(is_active=False, deactivated_at=None)
+    return people.aggregate(active=Count("id", filter=active), invited=Count("id", filter=invited))
+
+
 def person(actor: Actor, person_id: UUID) -> Person:
     """One person with every role ever held."""
     access.require(actor, "people.view")
@@ -213,6 +239,122 @@ def teams(actor: Actor) -> list[Team]:
     if actor.organisation or actor.kind == "system":
         return list(rows)
     return list(rows.filter(id__in=actor.team_ids))
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A person in the access review. `dormant`: neither signed in nor used a token for so many days."""
+
+    person: Person
+    is_service: bool
+    token_used: datetime | None
+    tokens: int
+    dormant: bool
+
+
+def reviewed(
+    actor: Actor, *, days: int, dormant: bool = False, q: str = "", role: str = "", cursor: str = "", size: int = 50
+) -> Page[Any]:
+    """Everybody who can get in or could soon, with the roles they hold, when they last came, and whether long ago."""
+    access.require(actor, "people.view")
+    before = now() - timedelta(days=days)
+    live = ApiToken.objects.filter(user=OuterRef("pk"), revoked_at=None).order_by().values("user")
+    rows = User.objects.filter(deactivated_at=None).annotate(
+        token_used=Subquery(live.annotate(at=Max("last_used_at")).values("at")),
+        tokens=Coalesce(Subquery(live.filter(expiry__gt=now()).annotate(n=Count("pk")).values("n")), 0),
+    )
+    if q:
+        rows = rows.filter(Q(name__icontains=q) | Q(email__icontains=q))
+    if role:
+        rows = rows.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), role=role, revoked_at=None)))
+    if dormant:
+        rows = rows.filter(
+            Q(last_login=None) | Q(last_login__lt=before),
+            Q(token_used=None) | Q(token_used__lt=before),
+            created_at__lt=before,
+        )
+    found = page(rows.prefetch_related(_memberships(Q(revoked_at=None))), cursor=cursor, size=size)
+    return Page([_reviewed(user, before) for user in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
+
+
+def _reviewed(user: Any, before: datetime) -> Reviewed:
+    came = max((at for at in (user.last_login, user.token_used, user.created_at) if at), default=before)
+    return Reviewed(_person(user), user.is_service, user.token_used, user.tokens, came < before)
+
+
+@dataclass(frozen=True)
+class TokenOf:
+    """A live token of anybody, for administrators and auditors."""
+
+    id: UUID
+    name: str
+    owner_id: UUID
+    owner: str
+    is_service: bool
+    scopes: tuple[str, ...]
+    created: datetime
+    expires: datetime | None
+    last_used: datetime | None
+
+
+def live_tokens(actor: Actor, *, cursor: str = "", size: int = 50) -> Page[Any]:
+    """Every token that opens something now, newest first."""
+    access.require(actor, "people.view")
+    rows = ApiToken.objects.filter(revoked_at=None, expiry__gt=now()).select_related("user")
+    found = page(rows, by="public_id", cursor=cursor, size=size)
+    shown = [
+        TokenOf(
+            row.public_id, row.name, row.user_id, row.user.name, row.user.is_service, tuple(row.scopes), row.created,
+            row.expiry, row.last_used_at,
+        )
+        for row in found.rows
+    ]  # fmt: skip
+    return Page(shown, older=found.older, newer=found.newer)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class Invited:
+    """Somebody who has an invitation and has not joined."""
+
+    person: Person
+    invited_at: datetime
+    mailed_at: datetime | None
+    expires_at: datetime | None
+
+
+def invited(actor: Actor, *, cursor: str = "", size: int = 50) -> Page[Any]:
+    """Invitations that nobody has accepted yet, newest first, with the day on which the link that was mailed dies."""
+    access.require(actor, "people.view")
+    rows = User.objects.filter(is_active=False, deactivated_at=None, is_service=False)
+    found = page(rows.prefetch_related(_memberships(Q(revoked_at=None))), cursor=cursor, size=size)
+    mailed = audit.last_of((f"person/{user.id}" for user in found.rows), "person.mailed")
+    life = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    shown = []
+    for user in found.rows:
+        at = mailed.get(f"person/{user.id}")
+        shown.append(Invited(_person(user), user.created_at, at, at + life if at else None))
+    return Page(shown, older=found.older, newer=found.newer)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session in some browser, as its owner recognises it."""
+
+    id: UUID
+    browser: str
+    began: datetime
+    seen: datetime
+    here: bool
+
+
+def sessions(user_id: object, *, here: str = "") -> list[Session]:
+    """The live sessions of a person, the one with the key `here` marked, newest first. At most a hundred."""
+    alive = SessionRow.objects.filter(session_key=OuterRef("session_key"), expire_date__gt=now())
+    rows = Device.objects.filter(Exists(alive), user_id=user_id, ended_at=None).order_by("-id")[:100]
+    return [
+        Session(row.id, row.browser, row.created_at, row.seen_at, bool(here) and row.session_key == here)
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True)

@@ -274,6 +274,13 @@ def send_link(*, kind: str, person_id: str) -> None:
         EmailMessage(subject % {"name": " ".join(organisation.split())}, body, to=[user.email]).send()
 
 
+def give_up_link(*, kind: str, person_id: str) -> None:
+    """Record that no mail with this link left, after every try failed."""
+    what = _("could not mail an invitation") if kind == "invitation" else _("could not mail a password link")
+    with transaction.atomic():
+        _record(system("general"), "person.mail_failed", what, person=person_id)
+
+
 @dataclass(frozen=True)
 class NewToken:
     """A token at the only moment when it can be seen."""

@@ -47,5 +47,5 @@ def read(request: Request, notice_id: UUID) -> Response:
     who = actor(request)
     if who.scopes is not None and access.WRITE not in who.scopes:
         raise Denied("This token may only read.", remedy="Use a token with the scope write.")
-    services.mark_read(user_id=who.id, notice_id=notice_id)
+    services.mark_read(actor=who, notice_id=notice_id)
     return Response(status=204)

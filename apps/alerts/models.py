@@ -117,7 +117,8 @@ class RouteVersion(Record):
 class Delivery(Record):
     """One message to one person by mail, or through one channel; the row is written before anything is sent."""
 
-    WAITING, SENT, DEAD = "WAITING", "SENT", "DEAD"
+    # DROPPED: it was for somebody who is not active any more.
+    WAITING, SENT, DEAD, DROPPED = "WAITING", "SENT", "DEAD", "DROPPED"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="deliveries")
     target = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, related_name="deliveries")

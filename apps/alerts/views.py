@@ -33,11 +33,11 @@ def notices(request: PageRequest) -> HttpResponse:
 def read(request: PageRequest, notice_id: UUID) -> HttpResponse:
     """Go where a notice points; following it reads it."""
     target = selectors.target(request.actor, notice_id)
-    services.mark_read(user_id=request.actor.id, notice_id=notice_id)
+    services.mark_read(actor=request.actor, notice_id=notice_id)
     return redirect(target)
 
 
 @require_POST
 def read_all(request: PageRequest) -> HttpResponse:
-    services.mark_read(user_id=request.actor.id)
+    services.mark_read(actor=request.actor)
     return redirect("alerts:notices")

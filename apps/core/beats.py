@@ -1,11 +1,13 @@
-"""Signs of life: each process says every few seconds that it lives, its memory, and whether it is locked."""
+"""Signs of life: each process says every few seconds that it lives, what of it works, and whether it is locked."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,14 +20,22 @@ from .models import ProcessBeat
 
 log = logging.getLogger("lockgate.beats")
 EVERY_SECONDS = 5.0
+SILENT = timedelta(seconds=60)
+FORGOTTEN = timedelta(days=1)
 _started_at = now()
 
 
 @dataclass(frozen=True)
 class Beat:
-    """The last sign of life of a process."""
+    """The last sign of life of a process. `name` is its kind, such as `extract`; two of a kind are two processes.
+
+    `does` names what of it is at work: a worker's class, or the loops of the control process that turn.
+    """
 
     name: str
+    process: str
+    host: str
+    does: tuple[str, ...]
     role: str
     pid: int
     locked: bool
@@ -34,11 +44,40 @@ class Beat:
     memory_bytes: int
 
 
-def beat(name: str, *, role: str, locked: bool) -> None:
-    """Write the sign of life of this process."""
-    seen = {"role": role, "pid": os.getpid(), "locked": locked, "seen_at": Now(), "memory_bytes": memory()}
-    # A process that was killed and replaced keeps its row; its start says which one it is.
-    ProcessBeat.objects.update_or_create(name=name, defaults={**seen, "started_at": _started_at})
+def beat(name: str, *, role: str, locked: bool, does: Sequence[str] | None = None) -> None:
+    """Write the sign of life of this process. `does` is its name unless only parts of it are at work."""
+    host, pid = socket.gethostname()[:120], os.getpid()
+    seen = {
+        "kind": name, "host": host, "does": list((name,) if does is None else does), "role": role, "pid": pid,
+        "locked": locked, "seen_at": Now(), "memory_bytes": memory(), "started_at": _started_at,
+    }  # fmt: skip
+    _row, is_new = ProcessBeat.objects.update_or_create(name=process_name(name, host, pid), defaults=seen)
+    if is_new:
+        _clear_away(name, host, pid)
+
+
+def process_name(name: str, host: str, pid: int) -> str:
+    """What tells this process from every other of its kind."""
+    place = hashlib.sha256(host.encode()).hexdigest()[:6]
+    return f"{name[:22]}-{place}-{pid}"
+
+
+def _clear_away(name: str, host: str, pid: int) -> None:
+    """Those of this kind and host that are no more, and whoever has been silent for a day."""
+    for row in ProcessBeat.objects.filter(kind=name, host=host).exclude(pid=pid):
+        if not _lives(row.pid):
+            row.delete()
+    ProcessBeat.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # Another user's, so it lives.
+    return True
 
 
 def memory(pid: int | str = "self") -> int:
@@ -53,18 +92,22 @@ def memory(pid: int | str = "self") -> int:
 
 
 def alive(silent: timedelta) -> list[Beat]:
-    """Processes that gave a sign of life in that time, by name."""
-    seen = ProcessBeat.objects.filter(seen_at__gte=Now() - silent).order_by("name")
+    """Processes that gave a sign of life in that time, by kind."""
+    seen = ProcessBeat.objects.filter(seen_at__gte=Now() - silent).order_by("kind", "name")
     return [_read(row) for row in seen]
 
 
 def everybody() -> list[Beat]:
-    """Every process that ever gave a sign of life, by name."""
-    return [_read(row) for row in ProcessBeat.objects.order_by("name")]
+    """Every process that gave a sign of life lately, by kind."""
+    return [_read(row) for row in ProcessBeat.objects.order_by("kind", "name")]
 
 
 def _read(row: ProcessBeat) -> Beat:
-    return Beat(row.name, row.role, row.pid, row.locked, row.started_at, row.seen_at, row.memory_bytes)
+    name = row.kind or row.name
+    return Beat(
+        name, row.name, row.host, tuple(row.does) or (name,), row.role, row.pid, row.locked, row.started_at,
+        row.seen_at, row.memory_bytes,
+    )  # fmt: skip
 
 
 def start(name: str, *, role: str, locked: Callable[[], bool]) -> threading.Event:

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
@@ -237,6 +237,35 @@ def overlooked(queue: str) -> bool:
     told = Job.objects.filter(queue=queue, state=Job.QUEUED, run_after__lt=before, nudged_at__gte=F("run_after"))
     busy = Job.objects.filter(queue=queue, state=Job.CLAIMED, owner__startswith=f"{socket.gethostname()}:")
     return told.exists() and not busy.exists()
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits and what is at work in one queue; `oldest` is since when the first has been due."""
+
+    name: str
+    waiting: int
+    working: int
+    oldest: datetime | None
+
+
+def queues() -> list[Queue]:
+    """Every queue there is, by name."""
+    due = Q(state=Job.QUEUED, run_after__lte=Now())
+    rows = (
+        Job.objects.filter(state__in=(Job.QUEUED, Job.CLAIMED))
+        .values("queue")
+        .annotate(
+            waiting=Count("id", filter=due),
+            working=Count("id", filter=Q(state=Job.CLAIMED)),
+            oldest=Min("run_after", filter=due),
+        )
+        .order_by("queue")
+    )
+    found = {row["queue"]: row for row in rows}
+    empty = {"waiting": 0, "working": 0, "oldest": None}
+    names = sorted({kind.queue for kind in kinds().values()} | set(found))
+    return [Queue(name, **{key: found.get(name, empty)[key] for key in empty}) for name in names]
 
 
 def _take_back(job: Job, on_takeover: Callable[[Job], None] | None) -> None:

@@ -36,7 +36,7 @@ NO_MAIL_SERVER = override_settings(
 
 def attempt() -> Job:
     with as_role("owner"):
-        job = Job.objects.get(kind="alert.deliver")
+        job = Job.objects.get(kind="alert.deliver", state=Job.QUEUED)
         Job.objects.filter(id=job.id).update(run_after=job.created_at)
     jobs.work(str(job.id), owner="test")
     with as_role("owner"):
@@ -52,23 +52,36 @@ def test_a_delivery_is_sent_once_and_says_so(general: World) -> None:
     assert len(mail.outbox) == 1
 
 
+def waits() -> float:
+    """Seconds until the next try."""
+    with as_role("owner"):
+        job = Job.objects.get(kind="alert.deliver", state=Job.QUEUED)
+    return round((job.run_after - job.created_at).total_seconds())
+
+
 def test_a_failed_delivery_waits_for_its_next_try_and_keeps_no_address(general: World) -> None:
     with NO_MAIL_SERVER:
         job = attempt()
-    assert (job.state, job.attempts) == (Job.QUEUED, 1)
+    assert (job.state, waits()) == (Job.DONE, 10)
     delivery = Delivery.objects.get()
-    assert delivery.state == Delivery.WAITING
+    assert (delivery.state, delivery.attempts) == (Delivery.WAITING, 1)
     assert delivery.last_error == "The mail server did not take it (ConnectionRefusedError)."
-    assert "alice" not in job.outcome
     assert attempt().state == Job.DONE
-    assert Delivery.objects.get().last_error == ""
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.last_error) == (Delivery.SENT, 2, "")
 
 
-def test_after_five_tries_it_is_a_dead_letter(general: World) -> None:
+def test_tries_come_later_and_later_until_it_is_a_dead_letter(general: World) -> None:
+    waited = []
     with NO_MAIL_SERVER:
-        states = [attempt().state for _ in range(5)]
-    assert states == [Job.QUEUED] * 4 + [Job.DEAD]
-    assert Delivery.objects.get().state == Delivery.DEAD
+        for _ in range(5):
+            attempt()
+            waited.append(waits())
+        attempt()
+    assert waited == [10, 60, 300, 1800, 7200]
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempts, delivery.next_try_at) == (Delivery.DEAD, 6, None)
+    assert not Job.objects.filter(kind="alert.deliver", state=Job.QUEUED).exists()
 
 
 def test_who_is_not_active_any_more_gets_nothing(general: World) -> None:
@@ -76,7 +89,7 @@ def test_who_is_not_active_any_more_gets_nothing(general: World) -> None:
         User.objects.filter(id=general.users["alice"].id).update(is_active=False)
     assert attempt().state == Job.DONE
     assert mail.outbox == []
-    assert Delivery.objects.get().state == Delivery.DEAD
+    assert Delivery.objects.get().state == Delivery.DROPPED
 
 
 def ring(world: World) -> None:

@@ -91,7 +91,7 @@ def test_it_applies_numbers_beats_and_stops_in_time(copy: Copy, control: Callabl
         process = control()
         wait_for(lambda: is_applied(change))
         wait_for(lambda: audit.verify().pending == 0)
-        beat = wait_for(lambda: ProcessBeat.objects.filter(name="control", locked=False).first())
+        beat = wait_for(lambda: ProcessBeat.objects.filter(kind="control", locked=False).first())
         assert (beat.pid, beat.role) == (process.pid, "control")
         assert Key.objects.get(holder="notary").purpose == "notary"
     process.send_signal(signal.SIGTERM)
@@ -136,7 +136,7 @@ def test_without_its_key_it_is_locked_but_still_numbers(copy: Copy, control: Cal
         crm = Crm.discovered(World.found())
         approved(crm, "email")
         control(LOCKGATE_KEK_FILE="/nonexistent/notary.kek")
-        wait_for(lambda: ProcessBeat.objects.filter(name="control", locked=True).exists())
+        wait_for(lambda: ProcessBeat.objects.filter(kind="control", locked=True).exists())
         wait_for(lambda: audit.verify().pending == 0)
         assert Key.objects.count() == 0
 

@@ -120,7 +120,10 @@ policies:policies             GET    in        no       ok     ok       ok      
 policies:new                  GET    in        no       no     no       ok      no       no      no
 policies:new                  POST   in        no       no     no       ok      no       no      no
 policies:validate             POST   in        no       no     no       ok      no       no      no
-policies:add_rule             POST   in        no       no     no       ok      no       no      no
+policies:packs                GET    in        no       ok     ok       ok      ok       ok      no
+policies:packs                POST   in        no       no     no       ok      no       no      no
+policies:simulation           GET    in        no       ok     ok       ok      ok       ok      no
+policies:simulation           POST   in        no       ok     ok       ok      ok       ok      no
 policies:why                  GET    in        --       ok     ok       ok      ok       ok      --
 policies:policy               GET    in        --       ok     ok       ok      ok       ok      --
 policies:edit                 GET    in        --       no     no       ok      no       no      --
@@ -131,6 +134,9 @@ policies-api:policies         POST   in        no       no     no       ok      
 policies-api:policy           GET    in        --       ok     ok       ok      ok       ok      --
 policies-api:version          GET    in        --       ok     ok       ok      ok       ok      --
 policies-api:validate         POST   in        no       no     no       ok      no       no      no
+policies-api:packs            GET    in        no       ok     ok       ok      ok       ok      no
+policies-api:packs            POST   in        no       no     no       ok      no       no      no
+policies-api:simulate         POST   in        no       ok     ok       ok      ok       ok      no
 policies-api:why              GET    in        --       ok     ok       ok      ok       ok      --
 
 pipelines:check               POST   in        no        no     ok       no      no       no      no
@@ -311,8 +317,12 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
 # What is posted, by view; nothing for the others.
 BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "pipelines:check": lambda world: {"team": "crm"},
-    "incidents:resolve": lambda world: {"resolution": "Mended."},
-    "incidents-api:resolve": lambda world: {"resolution": "Mended."},
+    "incidents:resolve": lambda world: {"kind": "fixed", "resolution": "Mended."},
+    "incidents-api:resolve": lambda world: {"kind": "fixed", "resolution": "Mended."},
+    "incidents:comment": lambda world: {"text": "Seen."},
+    "incidents-api:comment": lambda world: {"text": "Seen."},
+    "incidents-api:assign": lambda world: {"person": None},
+    "incidents-api:snooze": lambda world: {"until": "2000-01-01T00:00:00Z"},
     "keys-api:copied": lambda world: {"begins": {"extract": "00000000"}},
     "audit-api:exports": lambda world: {"format": "csv"},
     "runs-api:runs": lambda world: {"pipeline": str(Shop.opened(world).another("monthly").id)},

@@ -65,6 +65,8 @@ VISITS = (
     Visit("policies:new", "/policies/new", "erin"),
     Visit("policies:policy", "/policies/crm/personal-data/"),
     Visit("policies:edit", "/policies/crm/personal-data/edit", "erin"),
+    Visit("policies:packs", "/policies/packs"),
+    Visit("policies:simulation", "/policies/simulation"),
     Visit("policies:versions", "/policies/crm/personal-data/versions"),
     Visit("policies:why", "/policies/why/{column}/analytics"),
     Visit("retention:rules", "/retention/"),
@@ -115,10 +117,11 @@ NO_PAGES = frozenset({
     "accounts:deactivate",
     "accounts:revoke_role", "alerts:read", "alerts:read_all", "sources:propose", "sources:classify",
     "sources:discovery", "sources:retest", "sources:profile_again", "sources:column_sheet", "sources:column_take",
-    "sources:discover", "policies:validate", "policies:add_rule",
+    "sources:discover", "policies:validate",
     "pipelines:check", "pipelines:start", "pipelines:pause", "pipelines:resume", "runs:events", "runs:manifest_file",
     "runs:log_file", "runs:cancel", "runs:again", "changes:decide", "changes:comment", "changes:withdraw",
-    "changes:roll_back", "audit:verify", "incidents:acknowledge", "incidents:resolve", "api-schema",
+    "changes:roll_back", "audit:verify", "incidents:acknowledge", "incidents:resolve", "incidents:assign",
+    "incidents:snooze", "incidents:reopen", "incidents:comment", "incidents:many", "api-schema",
 })  # fmt: skip
 
 # Pages that only an installation that is being founded has: founding.py looks at them.

@@ -1,0 +1,8 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class WatchConfig(AppConfig):
+    name = "apps.watch"
+    label = "watch"
