@@ -103,7 +103,7 @@ class Installation:
         return self.process is None or self.process.poll() is not None
 
     def _beating(self, since: float) -> bool:
-        names = self.admin("SELECT name FROM core_processbeat WHERE started_at >= to_timestamp(%s)", [since])
+        names = self.admin("SELECT kind FROM core_processbeat WHERE started_at >= to_timestamp(%s)", [since])
         return {"extract", "gate", "publish", "general", "control"} <= {name for (name,) in names}
 
     @property
