@@ -30,6 +30,9 @@ JOBS: dict[str, JobKind] = {
     "run.extract": JobKind("apps.runs.tasks.extract", queue="extract", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "run.gate": JobKind("apps.runs.tasks.gate", queue="gate", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
     "run.publish": JobKind("apps.runs.tasks.publish", queue="publish", lease_seconds=STEP_LEASE, on_dead=RUN_DEAD),
+    "run.recall": JobKind(
+        "apps.runs.tasks.recall", queue="publish", lease_seconds=STEP_LEASE, on_dead="apps.runs.tasks.recall_dead"
+    ),
     "retention.enforce": JobKind(
         "apps.retention.tasks.enforce", queue="publish", lease_seconds=STEP_LEASE, on_dead="apps.retention.tasks.dead"
     ),

@@ -36,6 +36,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "run.view": _READERS,
     "run.start": frozenset({ENGINEER}),
     "run.cancel": frozenset({ENGINEER, STEWARD}),
+    "run.recall": frozenset({ENGINEER, STEWARD}),
     "change.view": _READERS,
     "change.comment": _MEMBERS - {VIEWER},
     "change.edit": frozenset({ENGINEER, STEWARD, ADMINISTRATOR}),

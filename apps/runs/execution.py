@@ -32,7 +32,7 @@ from apps.keys import services as keys
 from apps.pipelines import selectors as pipelines
 from apps.sources import services as sources
 
-from . import concluding, gathering, steps
+from . import concluding, gathering, repeating, services, steps
 from .models import Fingerprint, Part, Quarantine, Run
 
 # Attempts of one run never come near this, so a later run's fence is always higher.
@@ -77,9 +77,9 @@ def extract(lease: Lease) -> None:
     fence = restorations.fence_base() + run.number * FENCES_PER_RUN + lease.attempt
     steps.begin(run.id, steps.PLAN, attempt=lease.attempt)
     here = sources.open_connection(run.pipeline.source_id, "read")
-    _take_over(lease, here)
+    take_over(lease, here)
     with here.connector.reader(here.settings, here.credentials) as reader:
-        lease.hold_backends([_leased(run.pipeline.source_id, "read", backend) for backend in reader.backend_pids])
+        lease.hold_backends([leased(run.pipeline.source_id, "read", backend) for backend in reader.backend_pids])
         plan = _plan(run, reader, fence)
         expected = sum(stream.estimated_rows for stream in plan.streams)
         steps.begin(run.id, *steps.TOGETHER, attempt=lease.attempt, expected=expected)
@@ -94,7 +94,7 @@ def gate(lease: Lease) -> None:
     """Run the output checks over the verified parts; an ERROR that fails keeps the gate closed."""
     run = _take_up(lease)
     steps.begin(run.id, steps.GATE, attempt=lease.attempt)
-    outcomes = gating.check(_staged(run))
+    outcomes = gating.check(staged_of(run))
     with transaction.atomic():
         closed = gating.closed_by(outcomes)
         concluding.keep_outcomes(run, outcomes)
@@ -111,14 +111,14 @@ def gate(lease: Lease) -> None:
 def publish(lease: Lease) -> None:
     """Verify everything once more and publish in one transaction; then conclude."""
     run = _take_up(lease)
-    staged = _staged(run)
+    staged = staged_of(run)
     _begin_publishing(run, lease)
     there = sources.open_connection(run.pipeline.destination_id, "write")
-    _take_over(lease, there)
+    take_over(lease, there)
     expected = {stream: counts["staged"] for stream, counts in run_counts(run).items()}
     with there.connector.publisher(there.settings, there.credentials) as publisher:
         if publisher.backend_pid:
-            lease.hold_backends([_leased(run.pipeline.destination_id, "write", publisher.backend_pid)])
+            lease.hold_backends([leased(run.pipeline.destination_id, "write", publisher.backend_pid)])
         required = gathering.required_now(run, staged.plan)
         report = Publication(staged, required, expected, publisher, Teller(run, lease)).run()
     with transaction.atomic():
@@ -207,6 +207,8 @@ def _positions(there: sources.Opened, run: Run, definition: PipelineDefinition) 
 
 def _plan(run: Run, reader: Reader, fence: int) -> RunPlan:
     plan = planner.compile_plan(gathering.inputs(run, reader=reader))
+    if run.trigger == services.SAME_PLAN:
+        plan = repeating.repeated(run, plan)
     with transaction.atomic():
         _require_running(run)
         Run.objects.filter(id=run.id).update(plan=as_json(plan), plan_hash=plan.hash, fence=fence)
@@ -262,7 +264,8 @@ def _begin_publishing(run: Run, lease: Lease) -> None:
         steps.log(run.id, steps.PUBLISH, "verifying parts, policies and the destination")
 
 
-def _staged(run: Run) -> Staged:
+def staged_of(run: Run) -> Staged:
+    """The parts of the attempt that counts, as the database lists them. Raises PublishRefused without a plan."""
     if not run.plan:
         raise PublishRefused(f"Run {run.number} has no plan. Nothing was written.", remedy="Start the run again.")
     parts = Part.objects.filter(run=run, fence=run.fence).exclude(kind="quarantine")
@@ -281,11 +284,12 @@ def _signer() -> Callable[[bytes], bytes]:
     return lambda message: signing.sign(secret, message)
 
 
-def _leased(connection_id: Id, purpose: str, backend: Backend) -> list[str]:
+def leased(connection_id: Id, purpose: str, backend: Backend) -> list[str]:
+    """A backend as a lease remembers it."""
     return [str(connection_id), purpose, str(backend.pid), backend.started_at.isoformat()]
 
 
-def _take_over(lease: Lease, there: sources.Opened) -> None:
+def take_over(lease: Lease, there: sources.Opened) -> None:
     """A frozen attempt may still hold a transaction open at the other side: end it before anything else."""
     left = [(int(pid), started_at) for _, _, pid, started_at in lease.left_behind]
     if left:

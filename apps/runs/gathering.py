@@ -41,8 +41,27 @@ def required_now(run: Run, plan: RunPlan) -> dict[str, tuple[ColumnPlan, ...]]:
     Raises PublishRefused when the pipeline's version or a connection's is no longer the approved one.
     """
     _require_still_approved(run, plan)
+    return _required(run, plan)
+
+
+def required_for(run: Run, plan: RunPlan) -> dict[str, tuple[ColumnPlan, ...]]:
+    """As `required_now` for the rows of an earlier run, whose pipeline version need not be the active one any more.
+
+    Raises PublishRefused when they would go to another place, or into another zone, than they went to then.
+    """
+    then, now = plan.destination, sources.endpoint(run.pipeline.destination_id)
+    if (then.connection, then.zone, then.region) != (now.connection, now.zone, now.region):
+        raise PublishRefused(
+            f"Run {run.number} published into zone {then.zone}, and its destination is now another. "
+            "Nothing was changed.",
+            remedy="Start a new run instead.",
+        )
+    return _required(run, plan)
+
+
+def _required(run: Run, plan: RunPlan) -> dict[str, tuple[ColumnPlan, ...]]:
     active, versions = policies.active(run.team_id), planning.key_versions()
-    definition = pipelines.definition_of(run.pipeline, run.pipeline_version)
+    definition = pipelines.definition_of(run.pipeline, plan.pipeline_version)
     zone = sources.endpoint(run.pipeline.destination_id).zone
     required: dict[str, tuple[ColumnPlan, ...]] = {}
     for stream in definition.streams:

@@ -1,4 +1,4 @@
-"""Starts, cancels and ends runs, and lets the notary sign their manifests."""
+"""Starts, retries, repeats, cancels and ends runs, and lets the notary sign their manifests."""
 
 from __future__ import annotations
 
@@ -23,18 +23,61 @@ from apps.keys import services as keys
 from apps.pipelines import selectors as pipelines
 from apps.pipelines import services as pipeline_services
 
-from . import steps
-from .models import Manifest, ManifestSignature, Run, Step
+from . import repeating, selectors, steps
+from .models import Manifest, ManifestSignature, RecallManifest, RecallSignature, Run, Step
 
 if TYPE_CHECKING:
     from apps.pipelines.models import Pipeline
 
-MANUAL, SCHEDULE, RETRY = "manual", "schedule", "retry"
+MANUAL, SCHEDULE, RETRY, SAME_PLAN = "manual", "schedule", "retry", "same_plan"
+# What a run that did not publish ended in; only such a run is retried.
+UNPUBLISHED = (Run.REFUSED, Run.BLOCKED, Run.FAILED, Run.CANCELLED)
 
 
-def start(*, actor: Actor, pipeline_id: Id, trigger: str = MANUAL) -> Run:
-    """Queue a run of the active version. Raises Refused when paused, Conflict while one is under way, Locked."""
+def start(*, actor: Actor, pipeline_id: Id, trigger: str = MANUAL, reload: bool = False) -> Run:
+    """Queue a run of the active version. Raises Refused when paused, Conflict while one is under way, Locked.
+
+    `reload`: incremental streams read everything once more and replace what is there.
+    """
     pipeline = pipelines.pipeline(actor, pipeline_id)
+    return _start(actor, pipeline, trigger=trigger, reload=reload)
+
+
+def retry(*, actor: Actor, run_id: Id) -> Run:
+    """A new run of the version active now, for one that did not publish. Raises Conflict for any other."""
+    before = _run(run_id)
+    access.require(actor, "run.start", before.team_id)
+    if before.state not in UNPUBLISHED:
+        raise Conflict(
+            _("Run %(number)s did not fail, so there is nothing to retry.") % {"number": before.number},
+            remedy=_("Start a new run of the pipeline."),
+        )
+    return _start(actor, before.pipeline, trigger=RETRY, reload=before.reload, repeats=before.number)
+
+
+def repeat(*, actor: Actor, run_id: Id) -> Run:
+    """A new run with the very plan of an earlier one: same hash, same key versions.
+
+    Raises Refused, naming what moved, when pipeline or policies are not those of then; tables are compared once they
+    are looked at. Raises Conflict for a run that has not ended, or never had a plan.
+    """
+    before = _run(run_id)
+    access.require(actor, "run.start", before.team_id)
+    plan = selectors.plan(before)
+    if plan is None or not before.ended:
+        raise Conflict(
+            _("Run %(number)s has no plan to repeat.") % {"number": before.number},
+            remedy=_("Start a new run of the pipeline."),
+        )
+    repeating.require_same_ground(before, plan)
+    return _start(actor, before.pipeline, trigger=SAME_PLAN, reload=before.reload, repeats=before.number)
+
+
+def _run(run_id: Id) -> Run:
+    return Run.objects.select_related("pipeline__team").get(id=run_id)
+
+
+def _start(actor: Actor, pipeline: Pipeline, *, trigger: str, reload: bool = False, repeats: int | None = None) -> Run:
     access.require(actor, "run.start", pipeline.team_id)
     _require_ready(pipeline)
     try:
@@ -44,6 +87,8 @@ def start(*, actor: Actor, pipeline_id: Id, trigger: str = MANUAL) -> Run:
                 pipeline_version=pipeline.active_version,
                 team_id=pipeline.team_id,
                 trigger=trigger,
+                repeats=repeats,
+                reload=reload,
                 started_by=actor.id,
                 founding=accounts.founding_open(),
             )
@@ -57,7 +102,14 @@ def start(*, actor: Actor, pipeline_id: Id, trigger: str = MANUAL) -> Run:
                 subject=f"run/{run.id}",
                 team_id=run.team_id,
                 summary=_("started run %(number)s of %(pipeline)s") % {"number": run.number, "pipeline": pipeline.name},
-                detail={"number": run.number, "pipeline": str(pipeline.id), "version": run.pipeline_version},
+                detail={
+                    "number": run.number,
+                    "pipeline": str(pipeline.id),
+                    "version": run.pipeline_version,
+                    "trigger": trigger,
+                    **({"repeats": repeats} if repeats else {}),
+                    **({"reload": True} if reload else {}),
+                },
             )
             jobs.enqueue("run.inspect", subject=f"run/{run.id}")
     except IntegrityError as error:
@@ -84,7 +136,7 @@ def _under_way(pipeline: Pipeline, error: IntegrityError) -> LockgateError:
     if "one_run_at_a_time_per_pipeline" not in str(error):
         raise error
     return Conflict(
-        _("A run of %(name)s is already under way.") % {"name": pipeline.name},
+        _("A run of %(name)s, or the recall of one, is already under way.") % {"name": pipeline.name},
         remedy=_("Wait until it has ended, or cancel it."),
     )
 
@@ -158,32 +210,34 @@ def end(run_id: Id, error: LockgateError, *, actor: Actor) -> None:
 
 def _raise_incident(run: Run, error: LockgateError, actor: Actor) -> None:
     kind = "publish" if isinstance(error, PublishRefused) else error.code
-    served = _("Yesterday's data is still served.") if _published_before(run) else _("Nothing was published yet.")
+    served = telling.still_served(run)
     incidents.raise_incident(
         actor=actor,
         team_id=run.team_id,
         subject=f"pipeline/{run.pipeline_id}",
         problem=f"run/{kind}",
         title=_("%(pipeline)s: run %(number)s did not publish") % {"pipeline": run.pipeline.name, "number": run.number},
-        sentence=f"{error.sentence} {served}",
+        sentence=f"{error.sentence} {served[:1].upper()}{served[1:]}.",
         level="ERROR",
         ref=f"run/{run.id}",
+        effect=_("nothing written, %(served)s") % {"served": served},
+        remedy=error.remedy,
     )
 
 
-def _published_before(run: Run) -> bool:
-    return Run.objects.filter(pipeline_id=run.pipeline_id, state=Run.PUBLISHED).exists()
-
-
 def sign_manifests(limit: int = 100) -> int:
-    """Sign what waits; the notary alone can. Returns how many."""
-    waiting = list(Manifest.objects.filter(signature=None).order_by("id")[:limit])
-    if not waiting:
+    """The notary signs what waits, of runs and of recalls. Returns how many."""
+    records = list(Manifest.objects.filter(signature=None).order_by("id")[:limit])
+    recalls = list(RecallManifest.objects.filter(signature=None).order_by("id")[:limit])
+    if not records and not recalls:
         return 0
     key = keys.open_key("notary")
-    for manifest in waiting:
-        signature = signing.sign(key.secret, bytes(manifest.body))
-        ManifestSignature.objects.get_or_create(
-            manifest=manifest, defaults={"key_version": key.version, "signature": signature, "signed_at": now()}
-        )
-    return len(waiting)
+    for record in records:
+        ManifestSignature.objects.get_or_create(manifest=record, defaults=_signed(key, record.body))
+    for recall in recalls:
+        RecallSignature.objects.get_or_create(manifest=recall, defaults=_signed(key, recall.body))
+    return len(records) + len(recalls)
+
+
+def _signed(key: keys.OpenKey, body: bytes | memoryview) -> dict[str, object]:
+    return {"key_version": key.version, "signed_at": now(), "signature": signing.sign(key.secret, bytes(body))}

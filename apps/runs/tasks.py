@@ -8,7 +8,7 @@ from apps.core.actor import system
 from apps.core.jobs import Lease
 from apps.dataplane.errors import Conflict, Fenced, LockgateError, Unreachable
 
-from . import execution, services
+from . import execution, recalling, restoring, services
 
 
 def inspect(lease: Lease) -> None:
@@ -25,6 +25,27 @@ def gate(lease: Lease) -> None:
 
 def publish(lease: Lease) -> None:
     _carry_out(execution.publish, lease, "publish worker")
+
+
+def recall(lease: Lease) -> None:
+    """A recall has an end of its own: the run stays published when it was refused."""
+    try:
+        restoring.restore(lease)
+    except (Fenced, Conflict):
+        raise
+    except LockgateError as error:
+        if isinstance(error, Unreachable) and error.passing:
+            raise
+        recalling.end(lease.subject_id, error, actor=system("publish worker"))
+
+
+def recall_dead(subject: str, outcome: str) -> None:
+    """The worker vanished as often as it may, perhaps after the destination had committed: that is said."""
+    error = LockgateError(
+        f"Gave up after several attempts: {outcome} Whether the destination was put back is not known.",
+        remedy="Recall the run again: it finds out, and does nothing twice.",
+    )
+    recalling.end(subject.partition("/")[2], error, actor=system("sweeper"), unsure=True)
 
 
 def dead(subject: str, outcome: str) -> None:
