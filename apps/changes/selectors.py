@@ -16,14 +16,14 @@ from apps.core.actor import Actor
 from apps.core.clock import now
 from apps.core.ids import Id
 from apps.core.paging import Page, page
-from apps.dataplane.errors import LockgateError, NotFound
+from apps.dataplane.errors import Conflict, LockgateError, NotFound
 
 from . import people
 from .binding import derive, moved
 from .kinds import KINDS
 from .models import Change, Comment, Participant
 from .plans import by_pipeline, table
-from .shown import MINE, NEEDS_ME, OPEN, ChangeDetail, ChangeRow, Check, Decision, Filters, Part, Said
+from .shown import MINE, NEEDS_ME, OPEN, ChangeDetail, ChangeRow, Check, Decision, Editable, Filters, Part, Said
 
 SHOWN_STATES = {Change.OPEN: "AWAITING_REVIEW"}
 TEAMLESS_READERS = frozenset({access.ADMINISTRATOR, access.AUDITOR})
@@ -75,6 +75,20 @@ def to_propose_anew(actor: Actor, number: int) -> Change:
     found = numbered(actor, number)
     access.require(actor, KINDS[found.kind].proposals.ACTION, found.team_id)
     return found
+
+
+def to_edit(actor: Actor, number: int, kind: str) -> Editable:
+    """The proposal of an open change of this kind, for the form of that kind. Raises NotFound, Denied, Conflict."""
+    found = to_propose_anew(actor, number)
+    if found.kind != kind:
+        raise NotFound(_("Change %(number)s is about something else.") % {"number": number})
+    if found.state != Change.OPEN:
+        raise Conflict(
+            _("Change %(number)s can no longer be edited: it is %(state)s.")
+            % {"number": number, "state": found.state.lower()},
+            remedy=_("Propose it anew."),
+        )
+    return Editable(found.id, number, found.team_id, found.target, found.proposal, found.reason, found.binding_hash)
 
 
 def require_proposing(actor: Actor) -> None:

@@ -88,13 +88,20 @@ def propose_wanted() -> int:
     return wanting.take_up(propose)
 
 
-def edit(*, actor: Actor, change_id: Id, proposal: Mapping[str, Any], reason: str | None = None) -> Change:
-    """Replace the proposal. Whoever edits can no longer review, and verdicts on the former text no longer count."""
+def edit(
+    *, actor: Actor, change_id: Id, proposal: Mapping[str, Any], reason: str | None = None, seen: str = ""
+) -> Change:
+    """Replace the proposal; risk and approvals needed follow from the new one.
+
+    Whoever edits can no longer review, and verdicts on the former text no longer count. `seen` is the hash of the
+    binding that the editor began with: Conflict when somebody edited it meanwhile.
+    """
     with transaction.atomic():
         change = _locked(actor, change_id)
         access.require(actor, "change.edit", change.team_id)
         access.require(actor, kind_named(change.kind).proposals.ACTION, change.team_id)
         _require_state(change, Change.OPEN)
+        _require_seen(change, seen)
         binding = derive(change.kind, change.team_id, proposal)
         if binding.target != change.target:
             raise Invalid(
@@ -218,16 +225,21 @@ def _judge(actor: Actor, change_id: Id, verdict: str, seen: str, comment: str, *
     _require_state(change, *states)
     if change.expires_at <= now():
         raise Conflict(_("Change %(number)s has expired.") % {"number": change.number})
-    if seen and seen != change.binding_hash:
-        raise Conflict(
-            _("Change %(number)s was edited while you were reading it.") % {"number": change.number},
-            remedy=_("Read it again: your decision covers exactly what you saw."),
-        )
+    _require_seen(change, seen)
     given = {"verdict": verdict, "binding_hash": change.binding_hash, "comment": _text(comment, "comment")}
     again = Participant.objects.filter(change=change, person_id=person, part=Participant.REVIEWER)
     if not again.update(**given, at=Now()):
         _insert(Participant(change=change, person_id=person, part=Participant.REVIEWER, **given))
     return change
+
+
+def _require_seen(change: Change, seen: str) -> None:
+    if seen and seen != change.binding_hash:
+        raise Conflict(
+            _("Change %(number)s was edited while you were reading it.") % {"number": change.number},
+            remedy=_("Read it again: your decision covers exactly what you saw."),
+            field="seen",
+        )
 
 
 def _reviewer(actor: Actor, change: Change) -> UUID:

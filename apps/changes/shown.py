@@ -27,6 +27,19 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Editable:
+    """What the form of a kind loads for `?change=<number>`; saving gives it to `services.edit`, with `seen`."""
+
+    id: UUID
+    number: int
+    team_id: UUID | None
+    target: str
+    proposal: dict[str, Any]
+    reason: str
+    seen: str
+
+
+@dataclass(frozen=True)
 class ChangeRow:
     """A change in a list. `state` is as shown to people; `given` counts approvals of the text as it is now."""
 

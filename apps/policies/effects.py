@@ -119,6 +119,36 @@ def _for_purpose(
     ]
 
 
+@dataclass(frozen=True)
+class Conflict:
+    """Two rules that disagree about some columns (none: no column has these tags yet) in some zones."""
+
+    what: str
+    zones: tuple[str, ...]
+    rules: str
+    columns: tuple[str, ...]
+
+
+def conflicts(
+    policies: Sequence[PolicyText], facts: Iterable[ColumnFacts], tags: Iterable[str]
+) -> tuple[Conflict, ...]:
+    """Where rules disagree, with both names; what columns have before what none has."""
+    rules = [rule for policy in policies for rule in policy.rules]
+    patterns = Patterns(rules)
+    found: dict[tuple[str, str], Conflict] = {}
+    for group in (*_groups(facts, patterns, rules), *_probes(rules, [], tags)):
+        fitting = _fitting(policies, group.one, patterns)
+        for zone in ZONES:
+            outcome = decide(group.one, zone=zone, policies=fitting)
+            if isinstance(outcome, Refusal) and outcome.code == "conflict":
+                two = outcome.sentence.rpartition(": ")[2].rstrip(".")
+                held = found.get((group.what, two), Conflict(group.what, (), two, ()))
+                zones = held.zones if zone in held.zones else (*held.zones, zone)
+                columns = tuple(sorted({*held.columns, *group.columns}))
+                found[group.what, two] = replace(held, zones=zones, columns=columns)
+    return tuple(sorted(found.values(), key=lambda one: (not one.columns, one.what)))
+
+
 def _columns(effects: Iterable[Effect]) -> tuple[str, ...]:
     return tuple(sorted({path for effect in effects for path in effect.columns}))
 

@@ -1,8 +1,8 @@
-"""Turns what people type into a policy proposal: a text in YAML, or one rule chosen from lists."""
+"""Turns what people type into a policy proposal: a text in YAML, or rules chosen from lists; and into a simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -10,24 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.dataplane import treatments
-from apps.dataplane.errors import Invalid, LockgateError
-from apps.dataplane.policy import ANY, DEFAULT_DOMAIN, FORMAT, ZONES
+from apps.dataplane.errors import LockgateError
+from apps.dataplane.policy import ANY, DEFAULT_DOMAIN, LONGEST_NOTE, ZONES
 from apps.sources.definition import KNOWN_TAGS
 
 from . import yamltext
 
-STARTER = """\
-format: 1
-rules:
-  - name: e-mail
-    tag: pii.contact.email
-    zone: '*'
-    treatment: {kind: token}
-"""
+PARAMETERS = ("keep_first", "keep_last", "keep_domain", "unit", "value")
 
 
 class PolicyForm(forms.Form):
-    """A masking policy as text."""
+    """Everything about a policy but its rules."""
 
     team = forms.ChoiceField(label=gettext_lazy("Team"))
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
@@ -39,8 +32,9 @@ class PolicyForm(forms.Form):
     text = forms.CharField(
         label=gettext_lazy("Rules"),
         max_length=yamltext.LARGEST,
+        required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 18, "class": "font-monospace", "spellcheck": "false", "wrap": "off"}),
+        widget=forms.Textarea(attrs={"rows": 22, "class": "font-monospace", "spellcheck": "false", "wrap": "off"}),
     )
     reason = forms.CharField(
         label=gettext_lazy("Why"),
@@ -54,11 +48,6 @@ class PolicyForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]
         self.fields["team"].disabled = self.fields["slug"].disabled = fixed
-
-    def proposal(self) -> dict[str, Any]:
-        """What would be proposed. Raises Invalid naming `text` where the YAML cannot be read."""
-        data = self.cleaned_data
-        return {"slug": data["slug"], "name": data["name"], "text": yamltext.read(data["text"])}
 
     def show(self, error: LockgateError) -> None:
         """An error of a rule belongs to the text, with its place in front."""
@@ -74,14 +63,24 @@ class RuleForm(forms.Form):
     """One rule, chosen from lists instead of typed."""
 
     name = forms.CharField(label=gettext_lazy("Name of the rule"), max_length=80)
+    by = forms.ChoiceField(
+        label=gettext_lazy("Selects by"),
+        choices=[("tag", gettext_lazy("tag")), ("column", gettext_lazy("column name"))],
+    )
     tag = forms.ChoiceField(label=gettext_lazy("Tag"), required=False)
     column = forms.CharField(
-        label=gettext_lazy("or column pattern"),
+        label=gettext_lazy("Column pattern"),
         max_length=200,
         required=False,
         help_text=gettext_lazy("schema.table.column, * stands for any letters"),
     )
     zone = forms.ChoiceField(label=gettext_lazy("Zone"))
+    purpose = forms.CharField(
+        label=gettext_lazy("Purpose"),
+        max_length=40,
+        required=False,
+        help_text=gettext_lazy("Of the pipeline; empty: every purpose"),
+    )
     kind = forms.ChoiceField(label=gettext_lazy("Treatment"))
     keep_first = forms.IntegerField(
         label=gettext_lazy("First characters kept"), required=False, min_value=0, max_value=100
@@ -93,6 +92,7 @@ class RuleForm(forms.Form):
     unit = forms.ChoiceField(label=gettext_lazy("Cut dates to"), required=False)
     value = forms.CharField(label=gettext_lazy("Fixed value"), max_length=1000, required=False, strip=False)
     domain = forms.ChoiceField(label=gettext_lazy("Key domain"), required=False)
+    note = forms.CharField(label=gettext_lazy("Note"), max_length=LONGEST_NOTE, required=False)
 
     def __init__(self, *args: Any, domains: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,29 +106,78 @@ class RuleForm(forms.Form):
         for name, choices in chosen.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]
 
-    def show(self, error: Invalid) -> None:
-        """An error of the new rule belongs to the field of that parameter, others above the form."""
-        name = error.field.rpartition(".")[2]
-        sentence = f"{error.sentence} {error.remedy}".strip()
-        if name in self.fields:
-            self.add_error(name, sentence)
-        else:
-            self.add_error(None, f"{error.field}: {sentence}")
+    @property
+    def chosen_kind(self) -> str:
+        """The treatment as it stands in the form; `pass` for one that does not exist."""
+        kind = str(self["kind"].value() or treatments.KINDS[0])
+        return kind if kind in treatments.KINDS else treatments.KINDS[0]
 
-    def rule(self) -> dict[str, Any]:
-        """The rule as an entry of a policy text; parameters that its treatment does not have are left out."""
-        data = self.cleaned_data
-        known = treatments.parameters(data["kind"])
-        params = {name: data[name] for name in known if data.get(name) not in (None, "", False)}
-        selector = {"column": data["column"]} if data["column"] and not data["tag"] else {"tag": data["tag"]}
-        domain = {"domain": data["domain"]} if data.get("domain") else {}
+    @property
+    def by_column(self) -> bool:
+        return self["by"].value() == "column"
+
+    @property
+    def parameters(self) -> list[Any]:
+        """The fields that the chosen treatment has."""
+        known = treatments.parameters(self.chosen_kind)
+        return [self[name] for name in PARAMETERS if name in known]
+
+    @property
+    def keyed(self) -> bool:
+        return self.chosen_kind == "token"
+
+    def show(self, error: LockgateError) -> None:
+        """An error of this rule belongs to the field of that parameter, others above the rule."""
+        name = error.field.rpartition(".")[2]
+        name = self["by"].value() if name in ("tag", "column") and not name.startswith("rules") else name
+        self.add_error(name if name in self.fields else None, f"{error.sentence} {error.remedy}".strip())
+
+    def entry(self) -> dict[str, Any]:
+        """The rule as an entry of a policy text, as far as it is filled in; what goes without saying is left out."""
+        given = {name: self[name].value() for name in self.fields}
+        known = treatments.parameters(self.chosen_kind)
+        params = {name: _typed(known[name].kind, given[name]) for name in known if given.get(name) not in (None, "")}
+        params = {name: value for name, value in params.items() if value is not False}
         return {
-            "name": data["name"],
-            **selector,
-            "zone": data["zone"],
-            "treatment": {"kind": data["kind"], **params},
-            **domain,
+            "name": str(given["name"] or "").strip(),
+            **({"column": str(given["column"] or "").strip()} if self.by_column else {"tag": str(given["tag"] or "")}),
+            "zone": str(given["zone"] or ANY),
+            **_told("purpose", given, ANY),
+            "treatment": {"kind": str(given["kind"] or ""), **params},
+            **({"domain": str(given["domain"])} if self.keyed and given["domain"] else {}),
+            **_told("note", given, ""),
         }
+
+
+def _told(name: str, given: Mapping[str, Any], usual: str) -> dict[str, str]:
+    value = str(given[name] or "").strip()
+    return {name: value} if value not in ("", usual) else {}
+
+
+def _typed(kind: str, value: Any) -> Any:
+    if kind == "switch":
+        return value in (True, "on", "true", "1")
+    if kind == "count":
+        text = str(value).strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else text
+    return value
+
+
+def initial(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of a policy text as the values of a RuleForm."""
+    treatment = entry.get("treatment") or {}
+    return {
+        "name": entry.get("name", ""),
+        "by": "column" if entry.get("column") else "tag",
+        "tag": entry.get("tag", ""),
+        "column": entry.get("column", ""),
+        "zone": entry.get("zone", ANY),
+        "purpose": "" if entry.get("purpose", ANY) == ANY else entry["purpose"],
+        "kind": treatment.get("kind", ""),
+        "domain": entry.get("domain", DEFAULT_DOMAIN),
+        "note": entry.get("note", ""),
+        **{name: treatment[name] for name in PARAMETERS if name in treatment},
+    }
 
 
 def with_ancestors() -> list[str]:
@@ -137,8 +186,19 @@ def with_ancestors() -> list[str]:
     return sorted(parts)
 
 
-def added(text: str, rule: dict[str, Any]) -> str:
-    """The policy text with one rule more. Raises Invalid where the text cannot be read."""
-    document = yamltext.read(text) if text.strip() else {"format": FORMAT, "rules": []}
-    rules = document.get("rules")
-    return yamltext.write({**document, "rules": [*(rules if isinstance(rules, list) else []), rule]})
+class Simulation(forms.Form):
+    """Which dataset is tried in which zone, and the draft it is tried under, if any."""
+
+    dataset = forms.UUIDField(required=False)
+    zone = forms.ChoiceField(label=gettext_lazy("Zone"), choices=[(zone, zone) for zone in ZONES], required=False)
+    purpose = forms.CharField(label=gettext_lazy("Purpose"), max_length=60, required=False)
+    q = forms.CharField(label=gettext_lazy("Dataset"), max_length=130, required=False)
+    policy = forms.CharField(label=gettext_lazy("Policy that the draft replaces"), max_length=60, required=False)
+    text = forms.CharField(
+        label=gettext_lazy("Draft"),
+        max_length=yamltext.LARGEST,
+        required=False,
+        strip=False,
+        help_text=gettext_lazy("Rules as YAML. Nothing is stored."),
+        widget=forms.Textarea(attrs={"rows": 10, "class": "font-monospace", "spellcheck": "false", "wrap": "off"}),
+    )

@@ -20,7 +20,7 @@ from apps.sources import selectors as sources
 from apps.sources.definition import KNOWN_TAGS
 
 from . import effects, sentences, yamltext
-from .effects import Effect
+from .effects import Conflict, Effect
 from .models import Policy, PolicyVersion
 from .selectors import active
 
@@ -112,6 +112,13 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, team_
         for number, one in ((1, before), (2, after))
     )
     return effects.effects(old, new, sources.team_facts(team_id), KNOWN_TAGS)
+
+
+def conflicts(proposal: Mapping[str, Any], *, team_id: Id) -> tuple[Conflict, ...]:
+    """Where the proposed policy would disagree with another active one, or with itself."""
+    others = [policy for policy in active(team_id) if policy.slug != proposal["slug"]]
+    proposed = PolicyText(proposal["slug"], 1, rules.parse(proposal["text"]))
+    return effects.conflicts([*others, proposed], sources.team_facts(team_id), KNOWN_TAGS)
 
 
 def _reasons(found: tuple[Effect, ...], rows: Mapping[str, int]) -> tuple[str, ...]:

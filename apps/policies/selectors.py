@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,10 @@ from apps.core.ids import Id
 from apps.dataplane import treatments
 from apps.dataplane.errors import Invalid, NotFound, Refusal
 from apps.dataplane.plan import PolicyRef, TableRef
-from apps.dataplane.policy import ZONES, ColumnFacts, Decision, PolicyText, Rule, decide, parse
+from apps.dataplane.policy import ZONES, ColumnFacts, Decision, PolicyText, Rule, closeness, decide, parse
 from apps.sources import selectors as sources
 
-from . import effects
+from . import effects, starter
 from .models import Policy, PolicyVersion
 
 
@@ -120,15 +120,38 @@ def versions(policy: Policy) -> list[PolicyVersion]:
 
 
 def rule_rows(team_id: Id, document: Mapping[str, Any]) -> tuple[RuleRow, ...]:
-    """The rules of a text with what they reach among the team's classified columns."""
+    """The rules of a text, the closest first, with what they reach among the team's classified columns."""
     rules = parse(document)
     reached = effects.reach(rules, sources.team_facts(team_id))
-    return tuple(RuleRow(rule, treatments.describe(rule.treatment), reached[rule.name]) for rule in rules)
+    strongest = sorted(rules, key=closeness, reverse=True)
+    return tuple(RuleRow(rule, treatments.describe(rule.treatment), reached[rule.name]) for rule in strongest)
 
 
-def answer(column: ColumnFacts, *, zone: str, texts: Sequence[PolicyText]) -> Answer:
+@dataclass(frozen=True)
+class StarterState:
+    """The policy that holds a team's starter packs, as it is active."""
+
+    policy: Policy
+    rules: tuple[Rule, ...]
+
+
+def starter_state(team_id: Id) -> StarterState | None:
+    """None while no pack was ever switched on."""
+    row = Policy.objects.filter(team_id=team_id, slug=starter.SLUG, archived_at=None).select_related("team").first()
+    return StarterState(row, parse(version(row).text)) if row else None
+
+
+def starter_proposal(team_id: Id, slugs: Iterable[str]) -> dict[str, Any]:
+    """The team's starter policy with these packs as well. Raises Invalid for a pack that does not exist."""
+    state = starter_state(team_id)
+    if state is None:
+        return starter.proposal(slugs)
+    return starter.proposal(slugs, name=state.policy.name, rules=state.rules)
+
+
+def answer(column: ColumnFacts, *, zone: str, texts: Sequence[PolicyText], purpose: str = "") -> Answer:
     """What `texts` say about a column in a zone."""
-    outcome: Decision | Refusal = decide(column, zone=zone, policies=texts)
+    outcome: Decision | Refusal = decide(column, zone=zone, purpose=purpose, policies=texts)
     if isinstance(outcome, Refusal):
         return Answer(zone, "refused", _("refused"), outcome.sentence, outcome.remedy, outcome.code)
     why, spec = outcome.why, outcome.treatment

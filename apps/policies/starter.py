@@ -155,9 +155,6 @@ def chosen(slugs: Iterable[str]) -> list[Pack]:
     return [pack for pack in _PACKS if pack.slug in wanted]
 
 
-def proposal(
-    slugs: Iterable[str], *, now: Mapping[str, Any] | None = None, rules: Sequence[Rule] = ()
-) -> dict[str, Any]:
-    """The policy that has these packs switched on, as a proposal; `now` and its `rules` are what is active already."""
-    name = now["name"] if now else NAME
+def proposal(slugs: Iterable[str], *, name: str = NAME, rules: Sequence[Rule] = ()) -> dict[str, Any]:
+    """The policy that has these packs switched on, as a proposal; `rules` are those that are active already."""
     return {"slug": SLUG, "name": name, "text": as_document(merged(rules, chosen(slugs)))}

@@ -106,6 +106,13 @@ def write_rules(rules: tuple[Rule, ...]) -> str:
     return yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
+def write_draft(document: Mapping[str, Any]) -> str:
+    """The text of a document that need not be a policy yet."""
+    rules = [{**entry, "treatment": _Inline(entry["treatment"])} for entry in document["rules"]]
+    shown = {"format": FORMAT, "rules": rules}
+    return yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+
+
 def _entry(rule: Rule) -> dict[str, Any]:
     chosen = {"tag": rule.tag} if rule.tag else {"column": rule.column}
     spec = rule.treatment

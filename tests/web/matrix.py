@@ -147,8 +147,16 @@ pipelines:new                 POST   in        no        no     ok       no     
 pipelines:pause               POST   in        --        no     ok       ok      no       no      --
 pipelines:pipeline            GET    in        --        ok     ok       ok      ok       ok      --
 pipelines:pipelines           GET    in        no        ok     ok       ok      ok       ok      no
+pipelines:result              GET    in        --       ok     ok       ok      ok       ok      --
+pipelines:results             GET    in        --       ok     ok       ok      ok       ok      --
 pipelines:resume              POST   in        --        no     ok       ok      no       no      --
 pipelines:start               POST   in        --        no     ok       no      no       no      --
+pipelines:suite               GET    in        --       ok     ok       ok      ok       ok      --
+pipelines:suite               POST   in        --       no     ok       no      no       no      --
+pipelines:suite_export        GET    in        --       ok     ok       ok      ok       ok      --
+pipelines:suite_judge         POST   in        --       no     ok       no      no       no      --
+pipelines:tables              POST   in        no       no     ok       no      no       no      no
+pipelines:times               GET    in        no       no     ok       no      no       no      no
 pipelines:version             GET    in        --        ok     ok       ok      ok       ok      --
 pipelines-api:pause           POST   in        --        no     ok       ok      no       no      --
 pipelines-api:pipeline        GET    in        --        ok     ok       ok      ok       ok      --
@@ -301,6 +309,8 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "policies-api:version": lambda world: {**_policy(world), "number": 1},
     "policies-api:why": lambda world: {"column_id": _crm(world).columns["leads.phone"].id, "zone": "analytics"},
     "pipelines:*": lambda world: _pipeline(world),
+    "pipelines:result": lambda world: {**_pipeline(world), "stream": "customers", "check_id": _checked(world)},
+    "pipelines:suite_export": lambda world: {**_pipeline(world), "stream": "customers"},
     "pipelines-api:*": lambda world: _pipeline(world),
     "runs:*": lambda world: {"number": Shop.opened(world).published().number},
     "runs-api:*": lambda world: {"number": Shop.opened(world).published().number},
@@ -317,6 +327,7 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
 # What is posted, by view; nothing for the others.
 BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "pipelines:check": lambda world: {"team": "crm"},
+    "pipelines:tables": lambda world: {"team": "crm"},
     "incidents:resolve": lambda world: {"kind": "fixed", "resolution": "Mended."},
     "incidents-api:resolve": lambda world: {"kind": "fixed", "resolution": "Mended."},
     "incidents:comment": lambda world: {"text": "Seen."},

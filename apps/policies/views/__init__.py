@@ -1,0 +1,1 @@
+"""Pages of masking policies, of the editor, of starter packs, and of simulation."""
