@@ -40,6 +40,7 @@ class StreamFacts:
     `live` and `destination` are the tables as they are now (None: absent); `known` is the source table as last
     discovered; `tags` what each known column was classified as (None, or missing: unclassified). `window` is what an
     incremental stream would read, `kept` the position at the destination that it starts from; None: nobody asked.
+    `held` titles the legal holds on the destination table.
     """
 
     live: TableSchema | None
@@ -48,6 +49,7 @@ class StreamFacts:
     tags: Mapping[str, tuple[str, ...] | None]
     window: Window | None = None
     kept: KeptPosition | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,17 @@ def _column(
     key = KeyRef(decision.domain, version) if decision.domain and version else None
     kept = column.name if type_after else ""
     return ColumnPlan(column.name, column.type, facts.tags or (), spec, key, kept, type_after, decision.why)
+
+
+def _check_holds(stream: StreamDefinition, facts: StreamFacts, inputs: Inputs, draft: _Draft) -> None:
+    """Rows under legal hold stay as they are: new ones may come, none may go or change."""
+    method = increments.method(stream, facts.destination, reload=inputs.reload)
+    if facts.held and method in ("delete_insert", "upsert"):
+        what = "replace" if method == "delete_insert" else "write over"
+        sentence = (
+            f"{stream.destination} is under legal hold ({', '.join(facts.held)}); this run would {what} its rows."
+        )
+        draft.refuse("held", stream.name, sentence, "Ask for the release of the hold, or append to another table.")
 
 
 def _check_drift(stream: StreamDefinition, facts: StreamFacts, draft: _Draft) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from apps.dataplane import __version__, increments
 from apps.dataplane.connectors.base import Reader
 from apps.dataplane.definition import PipelineDefinition, StreamDefinition
 from apps.dataplane.errors import PublishRefused, Refusal
-from apps.dataplane.plan import ColumnPlan, KeptPosition, RunPlan, TableSchema, Window
+from apps.dataplane.plan import ColumnPlan, KeptPosition, RunPlan, TableRef, TableSchema, Window
 from apps.dataplane.planner import Inputs, StreamFacts, facts_of, plan_columns
+from apps.grants import selectors as grants
 from apps.pipelines import planning
 from apps.pipelines import selectors as pipelines
 from apps.policies import selectors as policies
@@ -41,7 +44,19 @@ def required_now(run: Run, plan: RunPlan) -> dict[str, tuple[ColumnPlan, ...]]:
     Raises PublishRefused when the pipeline's version or a connection's is no longer the approved one.
     """
     _require_still_approved(run, plan)
+    require_no_hold(
+        run, [stream.destination for stream in plan.streams if stream.method in ("delete_insert", "upsert")]
+    )
     return _required(run, plan)
+
+
+def require_no_hold(run: Run, tables: Iterable[TableRef]) -> None:
+    """A hold may have been placed since the plan was made. Raises PublishRefused."""
+    for table, titles in grants.held(run.pipeline.destination_id, tables).items():
+        raise PublishRefused(
+            f"{table} is under legal hold ({', '.join(titles)}), so its rows stay as they are. Nothing was written.",
+            remedy="Ask for the release of the hold first.",
+        )
 
 
 def required_for(run: Run, plan: RunPlan) -> dict[str, tuple[ColumnPlan, ...]]:
@@ -95,6 +110,7 @@ def _require_still_approved(run: Run, plan: RunPlan) -> None:
 def _stream_facts(run: Run, definition: PipelineDefinition, reader: Reader) -> dict[str, StreamFacts]:
     source = run.pipeline.source_id
     seen = {row.stream: row for row in Fingerprint.objects.filter(run=run)}
+    held = grants.held(run.pipeline.destination_id, [stream.destination for stream in definition.streams])
     facts = {}
     for stream in definition.streams:
         known, row = sources.stored_schema(source, stream.source), seen[stream.name]
@@ -109,6 +125,7 @@ def _stream_facts(run: Run, definition: PipelineDefinition, reader: Reader) -> d
             tags=planning.tags_of(source, stream.source),
             window=_window(stream, live, kept, reader),
             kept=kept,
+            held=held.get(stream.destination, ()),
         )
     return facts
 

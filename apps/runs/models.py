@@ -50,6 +50,7 @@ class Run(Record):
     rows_excluded = models.BigIntegerField(default=0)
     sentence = models.TextField(blank=True, help_text="Why it ended as it did.")
     remedy = models.TextField(blank=True)
+    code = models.CharField(max_length=40, blank=True, db_default="", help_text="The kind of failure it ended with.")
     refusals = models.JSONField(default=list)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

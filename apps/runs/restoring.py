@@ -13,7 +13,6 @@ from apps.dataplane.errors import PublishRefused
 from apps.dataplane.plan import RunPlan, plan_from_json
 from apps.dataplane.runner.progress import Progress
 from apps.dataplane.runner.restore import Restoration, chain_of
-from apps.grants import selectors as grants
 from apps.sources import services as sources
 
 from . import execution, gathering, recalling
@@ -27,7 +26,7 @@ def restore(lease: Lease) -> None:
     asked = recalling.begin(lease.subject_id)
     run, plan = asked.run, plan_from_json(asked.run.plan or {})
     good = _chain(asked)
-    _require_no_hold(run, plan)
+    gathering.require_no_hold(run, [stream.destination for stream in plan.streams])
     there = sources.open_connection(run.pipeline.destination_id, "write")
     execution.take_over(lease, there)
     with there.connector.publisher(there.settings, there.credentials, purpose="recall") as publisher:
@@ -74,13 +73,3 @@ def _chain(asked: Recall) -> Sequence[Run]:
             remedy="Recall again.",
         )
     return chain
-
-
-def _require_no_hold(run: Run, plan: RunPlan) -> None:
-    """A hold keeps rows as they are, also from being taken back."""
-    held = grants.held(run.pipeline.destination_id, [stream.destination for stream in plan.streams])
-    for table, titles in held.items():
-        raise PublishRefused(
-            f"{table} is under legal hold ({', '.join(titles)}), so its rows stay as they are. Nothing was changed.",
-            remedy="Ask for the release of the hold, then recall again.",
-        )

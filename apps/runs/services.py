@@ -23,7 +23,7 @@ from apps.keys import services as keys
 from apps.pipelines import selectors as pipelines
 from apps.pipelines import services as pipeline_services
 
-from . import repeating, selectors, steps
+from . import repeating, selectors, steps, telling
 from .models import Manifest, ManifestSignature, RecallManifest, RecallSignature, Run, Step
 
 if TYPE_CHECKING:
@@ -189,7 +189,12 @@ def end(run_id: Id, error: LockgateError, *, actor: Actor) -> None:
     refusals = as_json(error.refusals) if isinstance(error, PlanRefused) else []
     with transaction.atomic():
         ended = Run.objects.filter(id=run_id, state__in=(Run.QUEUED, Run.RUNNING)).update(
-            state=state, sentence=error.sentence, remedy=error.remedy, refusals=refusals, ended_at=Now()
+            state=state,
+            sentence=error.sentence,
+            remedy=error.remedy,
+            code=error.code,
+            refusals=refusals,
+            ended_at=Now(),
         )
         if not ended:
             return
