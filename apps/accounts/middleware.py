@@ -9,6 +9,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest
 from django.utils import timezone
 
+from . import devices
 from .models import User
 from .selectors import actor_of
 
@@ -20,6 +21,8 @@ class CurrentActor(LoginRequiredMiddleware):
         request.actor = actor_of(request.user, request_id=getattr(request, "id", ""))  # type: ignore[attr-defined]
         # Activated anew for each request and left on at its end: a live stream is rendered after the answer began.
         timezone.activate(_zone(request.user.time_zone) if isinstance(request.user, User) else UTC)
+        if isinstance(request.user, User):
+            devices.seen(request)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.models import Session as SessionRow
-from django.db.models import Count, Exists, F, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least
 
-from apps.audit import selectors as audit
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
 from apps.core.paging import Page, page
 from apps.dataplane.errors import NotFound
 
-from .models import ApiToken, Device, Membership, Organisation, Team, User
+from .models import ApiToken, Membership, Organisation, Team, User
 
 ANONYMOUS = Actor(id="anonymous", name="Somebody who is not signed in")
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -179,11 +176,11 @@ class Person:
 def people(actor: Actor, *, q: str = "", cursor: str = "", size: int = 50) -> Page[Any]:
     """Everybody with the roles they hold now, newest first."""
     access.require(actor, "people.view")
-    rows = User.objects.filter(is_service=False).prefetch_related(_memberships(Q(revoked_at=None)))
+    rows = User.objects.filter(is_service=False).prefetch_related(memberships(Q(revoked_at=None)))
     if q:
         rows = rows.filter(Q(name__icontains=q) | Q(email__icontains=q))
     found = page(rows, cursor=cursor, size=size)
-    return Page([_person(user) for user in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
+    return Page([person_of(user) for user in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
 
 
 def people_counts() -> dict[str, int]:
@@ -196,10 +193,10 @@ def people_counts() -> dict[str, int]:
 def person(actor: Actor, person_id: UUID) -> Person:
     """One person with every role ever held."""
     access.require(actor, "people.view")
-    user = User.objects.filter(id=person_id).prefetch_related(_memberships(Q())).first()
+    user = User.objects.filter(id=person_id).prefetch_related(memberships(Q())).first()
     if user is None:
         raise NotFound("There is no such person.")
-    return _person(user)
+    return person_of(user)
 
 
 def find(actor: Actor, email: str) -> str:
@@ -214,12 +211,14 @@ def own_roles(actor: Actor) -> list[Held]:
     return [_held(row) for row in rows.order_by("team__name", "role")]
 
 
-def _memberships(which: Q) -> Prefetch[Any]:
+def memberships(which: Q) -> Prefetch[Any]:
+    """The roles to fetch with people, for `person_of`."""
     rows = Membership.objects.filter(which).select_related("team").order_by("team__name", "role", "id")
     return Prefetch("memberships", queryset=rows)
 
 
-def _person(user: User) -> Person:
+def person_of(user: User) -> Person:
+    """A person as shown, from a row fetched with `memberships`."""
     held = [_held(row) for row in user.memberships.all()]
     state = "ACTIVE" if user.is_active else "DEACTIVATED" if user.deactivated_at else "INVITED"
     now_held, past = [h for h in held if h.until is None], [h for h in held if h.until]
@@ -239,122 +238,6 @@ def teams(actor: Actor) -> list[Team]:
     if actor.organisation or actor.kind == "system":
         return list(rows)
     return list(rows.filter(id__in=actor.team_ids))
-
-
-@dataclass(frozen=True)
-class Reviewed:
-    """A person in the access review. `dormant`: neither signed in nor used a token for so many days."""
-
-    person: Person
-    is_service: bool
-    token_used: datetime | None
-    tokens: int
-    dormant: bool
-
-
-def reviewed(
-    actor: Actor, *, days: int, dormant: bool = False, q: str = "", role: str = "", cursor: str = "", size: int = 50
-) -> Page[Any]:
-    """Everybody who can get in or could soon, with the roles they hold, when they last came, and whether long ago."""
-    access.require(actor, "people.view")
-    before = now() - timedelta(days=days)
-    live = ApiToken.objects.filter(user=OuterRef("pk"), revoked_at=None).order_by().values("user")
-    rows = User.objects.filter(deactivated_at=None).annotate(
-        token_used=Subquery(live.annotate(at=Max("last_used_at")).values("at")),
-        tokens=Coalesce(Subquery(live.filter(expiry__gt=now()).annotate(n=Count("pk")).values("n")), 0),
-    )
-    if q:
-        rows = rows.filter(Q(name__icontains=q) | Q(email__icontains=q))
-    if role:
-        rows = rows.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), role=role, revoked_at=None)))
-    if dormant:
-        rows = rows.filter(
-            Q(last_login=None) | Q(last_login__lt=before),
-            Q(token_used=None) | Q(token_used__lt=before),
-            created_at__lt=before,
-        )
-    found = page(rows.prefetch_related(_memberships(Q(revoked_at=None))), cursor=cursor, size=size)
-    return Page([_reviewed(user, before) for user in found.rows], older=found.older, newer=found.newer)  # type: ignore[misc]
-
-
-def _reviewed(user: Any, before: datetime) -> Reviewed:
-    came = max((at for at in (user.last_login, user.token_used, user.created_at) if at), default=before)
-    return Reviewed(_person(user), user.is_service, user.token_used, user.tokens, came < before)
-
-
-@dataclass(frozen=True)
-class TokenOf:
-    """A live token of anybody, for administrators and auditors."""
-
-    id: UUID
-    name: str
-    owner_id: UUID
-    owner: str
-    is_service: bool
-    scopes: tuple[str, ...]
-    created: datetime
-    expires: datetime | None
-    last_used: datetime | None
-
-
-def live_tokens(actor: Actor, *, cursor: str = "", size: int = 50) -> Page[Any]:
-    """Every token that opens something now, newest first."""
-    access.require(actor, "people.view")
-    rows = ApiToken.objects.filter(revoked_at=None, expiry__gt=now()).select_related("user")
-    found = page(rows, by="public_id", cursor=cursor, size=size)
-    shown = [
-        TokenOf(
-            row.public_id, row.name, row.user_id, row.user.name, row.user.is_service, tuple(row.scopes), row.created,
-            row.expiry, row.last_used_at,
-        )
-        for row in found.rows
-    ]  # fmt: skip
-    return Page(shown, older=found.older, newer=found.newer)  # type: ignore[type-var]
-
-
-@dataclass(frozen=True)
-class Invited:
-    """Somebody who has an invitation and has not joined."""
-
-    person: Person
-    invited_at: datetime
-    mailed_at: datetime | None
-    expires_at: datetime | None
-
-
-def invited(actor: Actor, *, cursor: str = "", size: int = 50) -> Page[Any]:
-    """Invitations that nobody has accepted yet, newest first, with the day on which the link that was mailed dies."""
-    access.require(actor, "people.view")
-    rows = User.objects.filter(is_active=False, deactivated_at=None, is_service=False)
-    found = page(rows.prefetch_related(_memberships(Q(revoked_at=None))), cursor=cursor, size=size)
-    mailed = audit.last_of((f"person/{user.id}" for user in found.rows), "person.mailed")
-    life = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    shown = []
-    for user in found.rows:
-        at = mailed.get(f"person/{user.id}")
-        shown.append(Invited(_person(user), user.created_at, at, at + life if at else None))
-    return Page(shown, older=found.older, newer=found.newer)  # type: ignore[type-var]
-
-
-@dataclass(frozen=True)
-class Session:
-    """A session in some browser, as its owner recognises it."""
-
-    id: UUID
-    browser: str
-    began: datetime
-    seen: datetime
-    here: bool
-
-
-def sessions(user_id: object, *, here: str = "") -> list[Session]:
-    """The live sessions of a person, the one with the key `here` marked, newest first. At most a hundred."""
-    alive = SessionRow.objects.filter(session_key=OuterRef("session_key"), expire_date__gt=now())
-    rows = Device.objects.filter(Exists(alive), user_id=user_id, ended_at=None).order_by("-id")[:100]
-    return [
-        Session(row.id, row.browser, row.created_at, row.seen_at, bool(here) and row.session_key == here)
-        for row in rows
-    ]
 
 
 @dataclass(frozen=True)

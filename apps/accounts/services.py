@@ -27,7 +27,7 @@ from apps.core.actor import Actor, system
 from apps.core.clock import now
 from apps.dataplane.errors import Conflict, Invalid, LockgateError, NotFound, Refused
 
-from . import links, zones
+from . import devices, links, zones
 from .models import ApiToken, Membership, Organisation, User
 from .selectors import ANONYMOUS, actor_of
 
@@ -79,6 +79,7 @@ def sign_in(*, request: HttpRequest, email: str, password: str) -> User:
         raise _not_signed_in(request)
     with transaction.atomic():
         login(request, user)
+        devices.begin(request, user)
         _record(_self(user, request), "person.signed_in", _("signed in"))
     return user
 
@@ -110,6 +111,7 @@ def sign_out(*, request: HttpRequest) -> None:
     """End the session."""
     if isinstance(request.user, User):
         with transaction.atomic():
+            devices.end_here(request)
             _record(_self(request.user, request), "person.signed_out", _("signed out"))
     logout(request)
 
@@ -169,9 +171,16 @@ def update_profile(*, actor: Actor, name: str, time_zone: str) -> User:
     """Change how the actor is called and in which zone they see times."""
     with transaction.atomic():
         user = _own(actor)
+        before = {"time_zone": user.time_zone}
         user.name, user.time_zone = name, _zone(time_zone)
         user.save(update_fields=["name", "time_zone"])
-        _record(actor, "person.profile_changed", _("changed their profile"), time_zone=time_zone)
+        append(
+            actor=actor,
+            action="person.profile_changed",
+            subject=f"person/{user.id}",
+            summary=_("changed their profile"),
+            detail={"before": before, "after": {"time_zone": time_zone}},
+        )
     return user
 
 
@@ -318,6 +327,24 @@ def revoke_token(*, actor: Actor, token_id: UUID) -> None:
         if not ended:
             raise NotFound(_("You have no such token, or it has ended already."))
         append(actor=actor, action="token.revoked", subject=f"token/{token_id}", summary=_("revoked a token"))
+
+
+def revoke_token_of(*, actor: Actor, token_id: UUID) -> None:
+    """End anybody's token at once; its owner can make another."""
+    access.require(actor, "token.revoke")
+    with transaction.atomic():
+        token = (
+            ApiToken.objects.select_for_update(of=("self",)).filter(public_id=token_id).select_related("user").first()
+        )
+        if token is None or not _end_tokens(ApiToken.objects.filter(public_id=token_id)):
+            raise NotFound(_("There is no such token, or it has ended already."))
+        append(
+            actor=actor,
+            action="token.revoked",
+            subject=f"token/{token_id}",
+            summary=_("revoked the token %(token)s of %(name)s") % {"token": token.name, "name": token.user.name},
+            detail={"owner": str(token.user_id)},
+        )
 
 
 def _end_tokens(tokens: QuerySet[ApiToken]) -> int:
