@@ -1,10 +1,13 @@
-"""Registers the composition root, and Celery's application with it, so that every process nudges the right broker."""
+"""Registers the composition root: Celery's application, so that all nudge the right broker, and the file roots."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from apps.dataplane.connectors.files import roots
 
 
 class ControlplaneConfig(AppConfig):
@@ -12,3 +15,4 @@ class ControlplaneConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("controlplane.celery")
+        roots.allow(settings.LOCKGATE.file_roots)

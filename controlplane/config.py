@@ -30,7 +30,7 @@ SETTINGS: dict[str, str] = {
     "LOCKGATE_WEBHOOK_HTTP_HOSTS": "hosts that webhooks may reach by plain http, by comma; none if absent",
     "LOCKGATE_DISK_FREE": "an incident opens when less of the data directory's disk is free, in percent; 10 if absent",
     "LOCKGATE_DEMO": "1 opens the demo's tour and its switch of users; only where `up --demo` made it",
-    "LOCKGATE_FILE_ROOTS": "folders that connections may reach, name=/path by comma; absent: files in the data directory",
+    "LOCKGATE_FILE_ROOTS": "folders that connections may reach, name=/path by comma; files in the data directory",
     "LOCKGATE_DEBUG": "1 shows error pages to developers and the style guide; never in production",
     "LOCKGATE_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
 }
@@ -137,7 +137,7 @@ def _secret(path: str | None) -> str:
 
 
 def _file_roots(text: str, data: Path) -> dict[str, Path]:
-    """By name, in the order given. Nothing that a root holds may be Lockgate's own: its keys lie in the data directory."""
+    """By name, in the order given. No root may hold what is Lockgate's own: its keys lie in the data directory."""
     if not text:
         return {FILES: data / FILES}
     found: dict[str, Path] = {}

@@ -51,7 +51,8 @@ class TableSchema:
     """A live table: its columns in order, its primary key, and what hangs on it.
 
     `dependents` are views that read it, `incoming` foreign keys that point at it, `checks` its CHECKs as text.
-    `estimated_rows` is the planner statistics' guess and is no part of the schema's hash.
+    `estimated_rows` is the planner statistics' guess, `detected` what a source without declarations was found to be
+    (encoding, delimiter, …; `problem`: why it cannot be read). Neither is a part of the schema's hash.
     """
 
     ref: TableRef
@@ -62,15 +63,16 @@ class TableSchema:
     dependents: tuple[str, ...] = ()
     incoming: tuple[str, ...] = ()
     estimated_rows: int = 0
+    detected: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def column(self, name: str) -> ColumnSchema | None:
         return next((column for column in self.columns if column.name == name), None)
 
     @cached_property
     def hash(self) -> str:
-        """Identifies the schema: everything but the estimate."""
+        """Identifies the schema: everything but the estimate and what was found out beside it."""
         document = dict(as_json(self))
-        del document["estimated_rows"]
+        del document["estimated_rows"], document["detected"]
         return canonical_hash(document)
 
 

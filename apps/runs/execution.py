@@ -19,7 +19,7 @@ from apps.dataplane import planner
 from apps.dataplane.connectors.base import Backend, Reader
 from apps.dataplane.crypto import signing
 from apps.dataplane.definition import PipelineDefinition
-from apps.dataplane.errors import Conflict, PublishRefused
+from apps.dataplane.errors import Conflict, PublishRefused, Refused
 from apps.dataplane.plan import KeptPosition, KeyRef, RunPlan, as_json, plan_from_json
 from apps.dataplane.runner import gate as gating
 from apps.dataplane.runner.extract import Extraction, ExtractReport
@@ -38,6 +38,7 @@ from .models import Fingerprint, Part, Quarantine, Run
 # Attempts of one run never come near this, so a later run's fence is always higher.
 FENCES_PER_RUN = 1000
 TELL_EVERY = 0.5
+LOGGED_LINES = 50
 
 
 def parts_root() -> Path:
@@ -56,6 +57,7 @@ def inspect(lease: Lease) -> None:
     steps.begin(run.id, steps.INSPECT, attempt=lease.attempt)
     definition = pipelines.definition_of(run.pipeline, run.pipeline_version)
     there = sources.open_connection(run.pipeline.destination_id, "write")
+    _require_modes(there, definition)
     refs = tuple(stream.destination for stream in definition.streams)
     found = there.connector.inspect(there.settings, there.credentials, refs)
     kept = _positions(there, run, definition)
@@ -198,6 +200,17 @@ def _hand_over(lease: Lease, run: Run, kind: str) -> None:
     jobs.finish(lease)
 
 
+def _require_modes(there: sources.Opened, definition: PipelineDefinition) -> None:
+    able = there.connector.modes
+    stream = next((stream for stream in definition.streams if stream.mode not in able), None)
+    if stream is not None:
+        raise Refused(
+            f"Stream {stream.name} wants to {stream.mode}, and {there.connector.noun} are only written by "
+            f"{' or '.join(able)}. Nothing was written.",
+            remedy="Change the mode of the stream, or the destination.",
+        )
+
+
 def _positions(there: sources.Opened, run: Run, definition: PipelineDefinition) -> dict[str, KeptPosition]:
     """How far incremental streams have come; a pipeline that replaces everything is not asked."""
     if all(stream.mode == "replace" for stream in definition.streams):
@@ -251,7 +264,18 @@ def _keep_extracted(run: Run, plan: RunPlan, report: ExtractReport, stage: Stage
         sum(away.counts[rule.id] for rule in plan.stream(name).settle) for name, away in report.turned_away.items()
     )
     steps.done(run.id, steps.SETTLE, rows=staged, detail=f"{fallen} rows fell over duplicates and orphans")
+    _log_rejected(run, report)
     steps.log(run.id, steps.STAGE, f"{read} rows read, {staged} staged in {len(stage.parts)} signed parts")
+
+
+def _log_rejected(run: Run, report: ExtractReport) -> None:
+    """The first lines of each stream that were no rows: where and why, never what they say."""
+    for stream, rejected in report.rejected.items():
+        for line in rejected.lines[:LOGGED_LINES]:
+            steps.log(run.id, "extract", f"{stream}: {line}", level="WARN")
+        if rejected.total > LOGGED_LINES:
+            more = rejected.total - LOGGED_LINES
+            steps.log(run.id, "extract", f"{stream}: {more} more lines were rejected", level="WARN")
 
 
 def _begin_publishing(run: Run, lease: Lease) -> None:

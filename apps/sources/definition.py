@@ -171,6 +171,7 @@ def table_schema(document: Mapping[str, Any]) -> TableSchema:
         columns=tuple(ColumnSchema(**column) for column in document["columns"]),
         unique=tuple(tuple(names) for names in document["unique"]),
         estimated_rows=document["estimated_rows"],
+        detected=dict(document.get("detected", {})),
         **{name: tuple(document[name]) for name in several},
     )
 

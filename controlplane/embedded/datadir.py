@@ -15,7 +15,7 @@ from pathlib import Path
 
 from apps.dataplane.errors import LockgateError
 
-FOLDERS = ("pg", "keys", "parts", "quarantine", "logs", "broker", "run", "mail")
+FOLDERS = ("pg", "keys", "parts", "quarantine", "logs", "broker", "run", "mail", "files")
 NEEDED_BYTES = 512 << 20
 
 

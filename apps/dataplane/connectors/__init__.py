@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from apps.dataplane.errors import Invalid
 
-from . import postgres
+from . import files, postgres
 from .base import Connector
 
-_ALL = (postgres.CONNECTOR,)
+_ALL = (postgres.CONNECTOR, files.CONNECTOR)
 
 
 def kinds() -> tuple[Connector, ...]:

@@ -259,7 +259,8 @@ class Connector:
 
     Where `uses_credentials` is false a connection serves its purposes without user and password, and `credentials` is
     passed as None. `document` turns what a form of `fields` holds into a settings document (Invalid names the field),
-    `values` does the reverse. `noun` is the word before a place in a sentence.
+    `values` does the reverse. `noun` is the word before a place in a sentence, `modes` in what
+    ways it can be written.
     """
 
     kind: str
@@ -281,6 +282,7 @@ class Connector:
     document: Callable[[Mapping[str, str]], dict[str, Any]]
     values: Callable[[Any], dict[str, str]]
     positions: Callable[[Any, Any, str], dict[str, KeptPosition]] = lambda *_: {}
+    modes: tuple[str, ...] = ("replace", "append", "merge")
 
     @property
     def fields(self) -> tuple[FormField, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apps.dataplane.connectors.base import Reader
+from apps.dataplane.connectors.base import Reader, Rejected
 from apps.dataplane.parts import ROW_ID
 from apps.dataplane.plan import KeyRef, RowRule, RunPlan, StreamPlan
 from apps.dataplane.quality import rows as row_rules
@@ -46,10 +46,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class ExtractReport:
-    """What was read and where every row went, by stream."""
+    """What was read and where every row went, by stream; `rejected` are lines of files that were no rows."""
 
     counts: Mapping[str, Counts]
     turned_away: Mapping[str, TurnedAway]
+    rejected: Mapping[str, Rejected] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Extraction:
     report: Report
     counts: dict[str, Counts] = field(default_factory=dict)
     turned_away: dict[str, TurnedAway] = field(default_factory=dict)
+    rejected: dict[str, Rejected] = field(default_factory=dict)
 
     def run(self) -> ExtractReport:
         """All streams out of one snapshot, then settle over all of them."""
@@ -71,7 +73,7 @@ class Extraction:
             self.counts[stream.name], self.turned_away[stream.name] = Counts(), TurnedAway()
             self._stream(stream)
         self._settle()
-        return ExtractReport(self.counts, self.turned_away)
+        return ExtractReport(self.counts, self.turned_away, self.rejected)
 
     def _stream(self, stream: StreamPlan) -> None:
         names = [column.name for column in stream.columns]
@@ -81,6 +83,9 @@ class Extraction:
             counts.read += batch.num_rows
             self._batch(stream, batch, row_ids)
             self.report(Progress("extract", stream.name, counts.read))
+        self.rejected[stream.name] = lines = self.reader.rejected(stream.source)
+        counts.read += lines.total
+        counts.rejected += lines.total
 
     def _batch(self, stream: StreamPlan, batch: pa.RecordBatch, row_ids: pa.Array) -> None:
         counts = self.counts[stream.name]
