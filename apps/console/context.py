@@ -22,6 +22,7 @@ from apps.core import access
 from apps.core.actor import Actor
 from apps.incidents import selectors as incidents
 from apps.keys import selectors as keys
+from apps.watch import selectors as watch
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ SECTIONS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     (gettext_lazy("Observe"), (
         Item("incidents:incidents", gettext_lazy("Incidents"), "flame", "incident.view", "incidents"),
         Item("alerts:notices", gettext_lazy("Notices"), "bell", "", "unread"),
+        Item("alerts:channels", gettext_lazy("Channels"), "send", "channel.view"),
+        Item("alerts:outbox", gettext_lazy("Outbox"), "inbox"),
+        Item("watch:system", gettext_lazy("System"), "server-2", "operation.view"),
     )),
     (gettext_lazy("Organisation"), (
         Item("accounts:people", gettext_lazy("People"), "users", "people.view"),
@@ -82,7 +86,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def _open_incidents(actor: Actor) -> int:
-    return incidents.open_count(actor) if access.allowed(actor, "incident.view") else 0
+    return incidents.open_count(actor) if incidents.may_see_any(actor) else 0
 
 
 def _nav(request: HttpRequest, actor: Actor, counts: Counts) -> list[dict[str, Any]]:
@@ -98,6 +102,8 @@ def may(actor: Actor, item: Item) -> bool:
     """Whether this line of the navigation is for the actor."""
     if item.view == "changes:changes" and actor.organisation:
         return True  # What is proposed for the organisation is theirs to read.
+    if item.view == "incidents:incidents":
+        return incidents.may_see_any(actor)
     return not item.action or access.allowed(actor, item.action)
 
 
@@ -139,7 +145,7 @@ def address(view: str) -> str:
 
 
 def _shell(request: HttpRequest, actor: Actor, about: dict[str, Any], counts: Counts) -> dict[str, Any]:
-    locked = keys.locked()
+    pulse = watch.pulse()
     return {
         "person": {"name": actor.name, "role": _roles(actor)},
         "unread": counts.unread,
@@ -156,8 +162,11 @@ def _shell(request: HttpRequest, actor: Actor, about: dict[str, Any], counts: Co
         "founding": about["founding"],
         "founding_url": address("accounts:invite") if access.allowed(actor, "membership.propose") else "",
         "keys_url": address("keys:keys") if _keys_to_copy(actor) else "",
-        "locked": bool(locked),
-        "locked_processes": locked,
+        "locked": bool(pulse.locked),
+        "locked_processes": list(pulse.locked),
+        "silent": watch.said(pulse),
+        "silent_means": pulse.sentence,
+        "silent_url": address("watch:system") if access.allowed(actor, "operation.view") else "",
         "locked_url": "",
     }
 

@@ -25,8 +25,9 @@ from apps.runs import selectors as runs
 from apps.sources import selectors as sources
 
 from .context import address
+from .panels import panels
 
-DAYS, RUNS_SHOWN, INCIDENTS_SHOWN, POINTS = 14, 6, 3, 60
+DAYS, RUNS_SHOWN, INCIDENTS_SHOWN, WAITING_SHOWN, POINTS = 14, 6, 3, 5, 60
 FAILURES = ("FAILED", "REFUSED", "BLOCKED")
 SENSIBLE_POINTS = 3
 
@@ -53,7 +54,7 @@ def overview(actor: Actor, at: datetime) -> dict[str, Any]:
     """Everything that console/home.html reads; each part only where the reader may see it."""
     may_see_runs = access.allowed(actor, "run.view")
     columns = _columns(actor)
-    waiting = changes.waiting(actor)
+    waiting = changes.waiting(actor, limit=WAITING_SHOWN)
     return {
         "actions": _actions(actor),
         "figures": [
@@ -65,6 +66,7 @@ def overview(actor: Actor, at: datetime) -> dict[str, Any]:
         "mine": changes.mine_open(actor) if actor.kind == "person" else [],
         "incidents": _incidents(actor),
         "todo": _todo(actor, columns),
+        "panels": panels(actor, at),
         "runs": list(runs.runs(actor).order_by("-number")[:RUNS_SHOWN]) if may_see_runs else None,
         "series": _series(actor) if may_see_runs else None,
         "start": _start(actor, columns),
@@ -142,7 +144,7 @@ def _review_figure(actor: Actor, waiting: Sequence[changes.ChangeRow], at: datet
     oldest = min((row.created_at for row in waiting), default=None)
     return {
         "label": _("Awaiting your review"),
-        "value": number(changes.waiting_count(actor)),
+        "value": number(len(waiting) if len(waiting) < WAITING_SHOWN else changes.waiting_count(actor)),
         "sub": _("oldest %(when)s") % {"when": relative(oldest, at)} if oldest else _("all decided"),
         "icon": "git-pull-request",
         "tone": "purple",
@@ -187,12 +189,12 @@ def _start(actor: Actor, columns: Columns) -> list[dict[str, Any]]:
     if not access.allowed(actor, "connection.propose") or runs.runs(actor).exists():
         return []
     steps = (
+        (policies.policies(actor).exists(), "shield-lock", _("Switch a starter pack on"),
+         _("Masks what detection finds, from the first run on. Or write a policy of your own."), "policies:policies"),
         (sources.connections(actor).exists(), "database", _("Connect a source and a destination"),
          _("An address and credentials that only the workers can open."), "sources:sources"),
         (bool(columns.all and not columns.unclassified), "tags", _("Classify the columns"),
          _("Lockgate suggests, you decide. What nobody looked at is not copied."), "sources:datasets"),
-        (policies.policies(actor).exists(), "shield-lock", _("Write a masking policy"),
-         _("What happens to each kind of data, zone by zone."), "policies:policies"),
         (pipelines.pipelines(actor).exists(), "route", _("Build a pipeline"),
          _("Which tables go where, with which checks."), "pipelines:pipelines"),
         (not accounts.founding_open(), "users", _("Bring in a second reviewer"),

@@ -208,7 +208,7 @@ def _proof(facts: Facts) -> Step:
         "Dora audits. She follows a column to its proof: what was done, by which rule, approved by whom, in a record "
         "that the notary signed."
     )
-    verified, torn = facts.said("audit.verif", who="dora"), facts.detail("copy_tampered")
+    verified, torn = facts.said("audit.verified", who="dora"), facts.detail("copy_tampered")
     published = next((run for run in reversed(facts.runs) if run.state == Run.PUBLISHED), None)
     manifest = reverse("runs:manifest", args=[published.number]) if published else ""
     follow = Move(
