@@ -82,7 +82,15 @@ def moved(request: HttpRequest) -> None:
     mark = request.session.get(MARK)
     if mark:
         request.session.save()
-        Device.objects.filter(id=mark).update(session_key=request.session.session_key or "")
+        key = request.session.session_key or ""
+        Device.objects.filter(id=mark).update(session_key=key, ended_at=None, ended_by="")
+
+
+def end_with_password(user: User) -> None:
+    """A new password ends every session that was opened under the old one; `moved` keeps the one that set it."""
+    rows = Device.objects.filter(user=user, ended_at=None)
+    SessionRow.objects.filter(session_key__in=list(rows.values_list("session_key", flat=True))).delete()
+    rows.update(ended_at=now(), session_key="", ended_by="password")
 
 
 def end_here(request: HttpRequest) -> None:

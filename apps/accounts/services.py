@@ -151,6 +151,7 @@ def _own(actor: Actor) -> User:
 def _set_password(user: User, password: str, *, field: str) -> None:
     user.set_password(_strong(password, user, field=field))
     user.save(update_fields=["password"])
+    devices.end_with_password(user)
 
 
 def _strong(password: str, user: User, *, field: str = "password") -> str:
@@ -399,7 +400,16 @@ def deactivate(*, actor: Actor, person_id: UUID) -> None:
         )
 
 
+def revoke_invitation(*, actor: Actor, person_id: UUID) -> None:
+    """The mailed link lets nobody in any more, and what was approved with it has ended."""
+    access.require(actor, "person.deactivate")
+    if not User.objects.filter(_invited(), id=person_id).exists():
+        raise Conflict(_("This person does not wait for an invitation."), remedy=_("Reload the page."))
+    deactivate(actor=actor, person_id=person_id)
+
+
 def _shut_out(user: User) -> None:
+    devices.end_with_password(user)
     was_active = Coalesce("activated_at", F("created_at")) if user.is_active else None
     user.set_unusable_password()
     User.objects.filter(id=user.id).update(

@@ -9,15 +9,16 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from apps.accounts import forms, selectors, services
+from apps.accounts import devices, forms, selectors, services
 from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 
-from .showing import WRONG_INPUT, shown
+from .showing import WRONG_INPUT, back, shown
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,6 +45,7 @@ def password(request: PageRequest) -> HttpResponse:
         try:
             user = services.change_password(actor=request.actor, **form.cleaned_data)
             update_session_auth_hash(request, user)
+            devices.moved(request)
             messages.success(request, _("Your password is changed, and your other sessions have ended."))
             return redirect("accounts:profile")
         except WRONG_INPUT as error:
@@ -53,9 +55,30 @@ def password(request: PageRequest) -> HttpResponse:
 
 
 def _profile(request: PageRequest, form: forms.Profile, password_form: forms.Password) -> HttpResponse:
-    said = {"form": form, "password_form": password_form, "roles": selectors.own_roles(request.actor)}
+    said = {
+        "form": form,
+        "password_form": password_form,
+        "roles": selectors.own_roles(request.actor),
+        "sessions": devices.sessions(request.actor.id, here=request.session.session_key or ""),
+    }
     wrong = form.is_bound or password_form.is_bound
     return render(request, "accounts/profile.html", said, status=422 if wrong else 200)
+
+
+@require_POST
+def end_session(request: PageRequest, device_id: UUID) -> HttpResponse:
+    devices.end(actor=request.actor, device_id=device_id)
+    messages.success(request, _("The session has ended."))
+    return redirect(back(request, "accounts:profile"))
+
+
+@require_POST
+def end_others(request: PageRequest) -> HttpResponse:
+    """Sign out everywhere else."""
+    keep = request.session.session_key or ""
+    count = devices.end_others(actor=request.actor, person_id=request.actor.id, keep=keep)
+    messages.success(request, ngettext("%(n)s session has ended.", "%(n)s sessions have ended.", count) % {"n": count})
+    return redirect("accounts:profile")
 
 
 @never_cache

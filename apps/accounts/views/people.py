@@ -9,17 +9,19 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.accounts import forms, selectors, services
+from apps.accounts import devices, forms, reviewing, selectors, services
 from apps.changes import selectors as changes
 from apps.changes import services as review
 from apps.core import access
+from apps.core.clock import now
 from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid
 
-from .showing import WRONG_INPUT, shown
+from .showing import WRONG_INPUT, back, shown
 
 
 @require_safe
@@ -42,6 +44,8 @@ def person(request: PageRequest, person_id: UUID) -> HttpResponse:
         "may_propose": access.allowed(request.actor, "membership.propose"),
         "may_revoke": access.allowed(request.actor, "role.revoke"),
         "may_deactivate": access.allowed(request.actor, "person.deactivate"),
+        "sessions": devices.sessions(found.id),
+        "may_end": access.allowed(request.actor, "session.end"),
         "letters": "" if settings.LOCKGATE.mail_url else settings.EMAIL_FILE_PATH,
     }
     return render(request, "accounts/person.html", said)
@@ -111,18 +115,56 @@ def _propose(request: PageRequest, form: forms.Roles, **more: str) -> HttpRespon
 def invite_again(request: PageRequest, person_id: UUID) -> HttpResponse:
     services.invite_again(actor=request.actor, person_id=person_id)
     messages.success(request, _("A new invitation is on its way."))
-    return redirect("accounts:person", person_id)
+    return redirect(back(request, "accounts:person", person_id))
 
 
 @require_POST
 def deactivate(request: PageRequest, person_id: UUID) -> HttpResponse:
     services.deactivate(actor=request.actor, person_id=person_id)
     messages.success(request, _("This person is out: roles, tokens and sessions have ended."))
+    return redirect(back(request, "accounts:person", person_id))
+
+
+@require_POST
+def end_sessions(request: PageRequest, person_id: UUID) -> HttpResponse:
+    """End every session of somebody."""
+    keep = (request.session.session_key or "") if str(person_id) == request.actor.id else ""
+    count = devices.end_others(actor=request.actor, person_id=person_id, keep=keep)
+    messages.success(request, ngettext("%(n)s session has ended.", "%(n)s sessions have ended.", count) % {"n": count})
     return redirect("accounts:person", person_id)
+
+
+@require_safe
+def invitations(request: PageRequest) -> HttpResponse:
+    """Who is invited and has not joined."""
+    page = reviewing.invited(request.actor, cursor=request.GET.get("cursor", ""))
+    said = {
+        "page": page,
+        "may_propose": access.allowed(request.actor, "membership.propose"),
+        "may_revoke": access.allowed(request.actor, "person.deactivate"),
+        "letters": "" if settings.LOCKGATE.mail_url else settings.EMAIL_FILE_PATH,
+        "now": now(),
+    }
+    return render(request, "accounts/invitations.html", said)
+
+
+@require_POST
+def revoke_invitation(request: PageRequest, person_id: UUID) -> HttpResponse:
+    """The link lets nobody in any more, and the roles behind it have ended."""
+    services.revoke_invitation(actor=request.actor, person_id=person_id)
+    messages.success(request, _("The invitation is revoked."))
+    return redirect("accounts:invitations")
+
+
+@require_POST
+def revoke_token_of(request: PageRequest, token_id: UUID) -> HttpResponse:
+    services.revoke_token_of(actor=request.actor, token_id=token_id)
+    messages.success(request, _("The token has ended."))
+    return redirect(back(request, "accounts:people"))
 
 
 @require_POST
 def revoke_role(request: PageRequest, person_id: UUID, membership_id: UUID) -> HttpResponse:
     services.revoke_role(actor=request.actor, membership_id=membership_id)
     messages.success(request, _("The role is revoked."))
-    return redirect("accounts:person", person_id)
+    return redirect(back(request, "accounts:person", person_id))
