@@ -9,10 +9,11 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged
+from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged, read
 from apps.dataplane import definition as definitions
 from apps.dataplane.errors import Refusal
 from apps.dataplane.plan import ColumnPlan
+from apps.runs import selectors as run_rows
 from apps.runs import services as runs
 
 from . import planning, selectors, services
@@ -28,6 +29,8 @@ class PipelineSerializer(serializers.Serializer):
     destination_id = serializers.UUIDField(help_text="The connection that is written.")
     active_version = serializers.IntegerField()
     paused_at = serializers.DateTimeField(allow_null=True)
+    paused_reason = serializers.CharField()
+    paused_by = serializers.CharField()
     next_due_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
 
@@ -45,6 +48,10 @@ class PlannedColumnSerializer(serializers.Serializer):
     remedy = serializers.CharField()
 
 
+class ReasonSerializer(serializers.Serializer):
+    reason = serializers.CharField(default="", allow_blank=True, help_text="Needed to pause; at most 300 characters.")
+
+
 class StartedSerializer(serializers.Serializer):
     number = serializers.IntegerField()
     state = serializers.CharField()
@@ -60,7 +67,8 @@ STATE = OpenApiParameter("state", OpenApiTypes.STR, enum=[selectors.ACTIVE, sele
 def pipelines(request: Request) -> Response:
     """The pipelines that you may see, newest first."""
     filters = Filter(request.query_params).filters()
-    page = selectors.paged(actor(request), filters, cursor=request.query_params.get("cursor", ""))
+    cursor = request.query_params.get("cursor", "")
+    page = selectors.listed(actor(request), filters, last_state=run_rows.last_state(), cursor=cursor)
     return paged(page, PipelineSerializer)
 
 
@@ -106,21 +114,21 @@ def start(request: Request, team: str, slug: str) -> Response:
     return Response(StartedSerializer(run).data, status=201)
 
 
-@extend_schema(tags=["pipelines"], parameters=[IDEMPOTENCY], request=None, responses=PipelineSerializer)
+@extend_schema(tags=["pipelines"], parameters=[IDEMPOTENCY], request=ReasonSerializer, responses=PipelineSerializer)
 @api_view(["POST"])
 @idempotent
 def pause(request: Request, team: str, slug: str) -> Response:
-    """Let no run start any more, from now on."""
-    who = actor(request)
+    """Let no run start any more, from now on, and say why."""
+    who, reason = actor(request), read(request, ReasonSerializer)["reason"]
     found = selectors.pipeline_named(who, team, slug)
-    return Response(PipelineSerializer(services.pause(actor=who, pipeline_id=found.id)).data)
+    return Response(PipelineSerializer(services.pause(actor=who, pipeline_id=found.id, reason=reason)).data)
 
 
-@extend_schema(tags=["pipelines"], parameters=[IDEMPOTENCY], request=None, responses=PipelineSerializer)
+@extend_schema(tags=["pipelines"], parameters=[IDEMPOTENCY], request=ReasonSerializer, responses=PipelineSerializer)
 @api_view(["POST"])
 @idempotent
 def resume(request: Request, team: str, slug: str) -> Response:
     """Take up the approved schedule again."""
-    who = actor(request)
+    who, reason = actor(request), read(request, ReasonSerializer)["reason"]
     found = selectors.pipeline_named(who, team, slug)
-    return Response(PipelineSerializer(services.resume(actor=who, pipeline_id=found.id)).data)
+    return Response(PipelineSerializer(services.resume(actor=who, pipeline_id=found.id, reason=reason)).data)

@@ -9,53 +9,25 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
 from django.http import QueryDict
-from django.utils.translation import gettext as _
 
 from apps.dataplane.definition import FORMAT, MOST_RULES, MOST_STREAMS
-from apps.dataplane.errors import Invalid
-from apps.dataplane.quality.catalogue import CATALOGUE
-from apps.dataplane.quality.parameters import Parameter
-from apps.dataplane.quality.rows import KINDS
+
+from . import formfields
 
 Draft = dict[str, Any]
-LONGEST_YAML = 200_000
 STREAMS, CHECKS = "streams", "output_checks"
 ROW_RULES, SETTLE = ("filters", "row_checks"), "settle"
 LISTED = (*ROW_RULES, SETTLE)
 NOT_NULL = "expect_column_values_to_not_be_null"
-_LISTS = {"columns", "names", "regexes", "values"}
+UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+MOST_PAIRS = 16
+# What a connection of files calls the folder that it begins in.
+ROOT = "."
 _ACT = re.compile(r"(add|remove):((?:[a-z_]+|\d{1,3})(?:\.(?:[a-z_]+|\d{1,3}))*)")
-_LINES = {"values", "names", "regexes"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """One parameter of a rule or check as the form shows it. `input`: text, lines, column, columns, choice, boolean."""
-
-    name: str
-    label: str
-    help: str
-    input: str
-    value: Any
-    choices: tuple[str, ...] = ()
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """A rule or check in the form: where it stands, what it is, what it takes."""
-
-    place: str
-    item: Mapping[str, Any]
-    suggested_id: str
-    fields: tuple[Field, ...]
-    columns: tuple[str, ...] = ()
 
 
 def empty() -> Draft:
@@ -94,14 +66,18 @@ def act(draft: Draft, action: str) -> Draft:
     return changed
 
 
-def complete(draft: Draft) -> Draft:
-    """The draft with what was left to Lockgate: names of streams, destination tables, ids of rules and checks."""
+def complete(draft: Draft, *, home: str = "") -> Draft:
+    """The draft with what was left to Lockgate: names of streams, destination tables, ids of rules and checks.
+
+    `home` is the schema at the destination for what comes from no schema: files beside the root.
+    """
     whole = copy.deepcopy(draft)
     taken: set[str] = {stream["name"] for stream in whole[STREAMS]}
     for stream in whole[STREAMS]:
         stream["name"] = stream["name"] or _free(_slug(stream["source"]["table"] or "table"), taken)
-        for part in ("schema", "table"):
-            stream["destination"][part] = stream["destination"][part] or stream["source"][part]
+        into, source = stream["destination"], stream["source"]
+        into["schema"] = into["schema"] or (home if home and source["schema"] == ROOT else source["schema"])
+        into["table"] = into["table"] or source["table"]
         ids = {rule["id"] for key in LISTED for rule in stream[key]}
         for rule in (rule for key in LISTED for rule in stream[key]):
             rule["id"] = rule["id"] or _free(suggested_id(rule), ids)
@@ -114,59 +90,10 @@ def complete(draft: Draft) -> Draft:
     return whole
 
 
-def document(draft: Draft, *, purpose: str, cron: str, zone: str) -> dict[str, Any]:
+def document(draft: Draft, *, purpose: str, cron: str, zone: str, home: str = "") -> dict[str, Any]:
     """The definition that the form describes; whether it is valid is for the parser to say."""
     schedule = {"cron": cron, "zone": zone} if cron else None
-    return {"format": FORMAT, "purpose": purpose, **complete(draft), "schedule": schedule}
-
-
-def as_yaml(held: Mapping[str, Any]) -> str:
-    plain = json.loads(json.dumps(held))
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-
-
-def from_yaml(text: str) -> dict[str, Any]:
-    """The document in a YAML text. Raises Invalid, naming the line, for what is none."""
-    if len(text) > LONGEST_YAML:
-        raise Invalid(_("The text is longer than 200,000 characters."), field="definition")
-    try:
-        _refuse_aliases(text)
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        sentence = _("This is no YAML: line %(line)s, column %(column)s.") if mark else _("This is no YAML.")
-        place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
-        raise Invalid(sentence % place, field="definition") from error
-    except (ValueError, RecursionError) as error:
-        raise Invalid(_("A value in this YAML cannot be read."), field="definition") from error
-    if not isinstance(found, dict):
-        raise Invalid(_("A definition is a mapping that begins with `format: 1`."), field="definition")
-    return found
-
-
-def _refuse_aliases(text: str) -> None:
-    """An alias can make a short text enormous, and a definition needs none."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise Invalid(_("Aliases (*name) are not allowed in a definition."), field="definition")
-
-
-def rule_rows(stream: Mapping[str, Any], place: str, key: str, columns: Sequence[str]) -> list[Row]:
-    """The filters or row checks of a stream, for the form."""
-    rows = []
-    for index, rule in enumerate(stream[key]):
-        fields = _fields(_rule_parameters(rule), rule["params"], columns)
-        rows.append(Row(f"{place}.{key}.{index}", rule, suggested_id(rule), fields))
-    return rows
-
-
-def check_rows(draft: Draft, columns: Callable[[str], Sequence[str]]) -> list[Row]:
-    """The output checks, for the form; `columns` gives those of a stream."""
-    rows = []
-    for index, check in enumerate(draft[CHECKS]):
-        fields = _fields(_check_parameters(check), check["kwargs"], columns(check["stream"]))
-        rows.append(Row(f"{CHECKS}.{index}", check, suggested_id(check), fields))
-    return rows
+    return {"format": FORMAT, "purpose": purpose, **complete(draft, home=home), "schedule": schedule}
 
 
 def suggested_id(item: Mapping[str, Any]) -> str:
@@ -179,8 +106,30 @@ def suggested_id(item: Mapping[str, Any]) -> str:
     return _slug(f"{about or 'row'}-{item['kind']}")
 
 
+def read_checks(data: QueryDict) -> list[Draft]:
+    """The output checks in the fields of a form."""
+    return [_check(data, f"{CHECKS}.{index}") for index in _indexes(data, CHECKS, MOST_RULES)]
+
+
+def add_tables(draft: Draft, tables: list[str], schema: str) -> Draft:
+    """The draft with a stream for each of these tables that is not in it yet; a stream without a table goes."""
+    changed = copy.deepcopy(draft)
+    streams = [stream for stream in changed[STREAMS] if stream["source"]["table"]]
+    held = {(stream["source"]["schema"], stream["source"]["table"]) for stream in streams}
+    for text in tables:
+        found = read_table(text)
+        if found[1] and found not in held and len(streams) < MOST_STREAMS:
+            held.add(found)
+            fresh = _fresh(STREAMS)
+            fresh["source"] = {"schema": found[0], "table": found[1]}
+            fresh["destination"]["schema"] = schema.strip()
+            streams.append(fresh)
+    changed[STREAMS] = streams or changed[STREAMS]
+    return changed
+
+
 def _stream(data: QueryDict, place: str) -> Draft:
-    schema, table = _table(data.get(f"{place}.source", ""))
+    schema, table = read_table(data.get(f"{place}.source", ""))
     rules = {
         key: [_rule(data, f"{place}.{key}.{index}") for index in _indexes(data, f"{place}.{key}", MOST_RULES)]
         for key in ROW_RULES
@@ -190,76 +139,69 @@ def _stream(data: QueryDict, place: str) -> Draft:
         "name": data.get(f"{place}.name", "").strip(),
         "source": {"schema": schema, "table": table},
         "destination": {part: data.get(f"{place}.destination.{part}", "").strip() for part in ("schema", "table")},
+        **_increment(data, place),
         **rules,
         SETTLE: settle,
-        "mode": "replace",
-        "drift": "hold",
+        "drift": data.get(f"{place}.drift", "") or "hold",
     }
+
+
+def _increment(data: QueryDict, place: str) -> Draft:
+    """Mode, key and cursor; what the mode has no use for is left out."""
+    mode = data.get(f"{place}.mode", "") or "replace"
+    if mode == "replace":
+        return {"mode": mode}
+    before = formfields.kept(data, f"{place}.key", "key").get("key")
+    found: Draft = {"mode": mode}
+    if mode == "merge":
+        found["key"] = formfields.in_order(data.getlist(f"{place}.key"), before)
+    if cursor := data.get(f"{place}.cursor", ""):
+        found["cursor"] = cursor
+        lag = data.get(f"{place}.lag", "").strip() or "0"
+        whole = lag.isascii() and lag.isdecimal() and len(lag) < 12
+        seconds = int(lag) * UNITS.get(data.get(f"{place}.lag_unit", ""), 1) if whole else lag
+        nulls = data.get(f"{place}.null_cursor", "") or "refuse"
+        found |= {"lag_seconds": seconds} if seconds else {}
+        found |= {"null_cursor": nulls} if nulls != "refuse" else {}
+    return found
+
+
+def lag_shown(stream: Mapping[str, Any]) -> tuple[Any, str]:
+    """The lag in the largest unit that tells it exactly."""
+    seconds = stream.get("lag_seconds") or 0
+    if not isinstance(seconds, int) or not seconds:
+        return seconds or "", "minutes"
+    return next((seconds // size, unit) for unit, size in UNITS.items() if seconds % size == 0)
 
 
 def _rule(data: QueryDict, place: str) -> Draft:
     rule = {name: data.get(f"{place}.{name}", "").strip() for name in ("id", "kind", "on_fail")}
     rule |= {"column": data.get(f"{place}.column", ""), "on_fail": rule["on_fail"] or "quarantine"}
-    return {**rule, "params": _given(data, f"{place}.params", _rule_parameters(rule))}
+    kept = formfields.kept(data, place, rule["kind"])
+    return {**rule, "params": formfields.given(data, f"{place}.params", formfields.rule_parameters(rule), kept)}
 
 
 def _settle(data: QueryDict, place: str) -> Draft:
-    kind = data.get(f"{place}.kind", "unique")
-    refers = kind == "references"
-    return {
-        "id": data.get(f"{place}.id", "").strip(),
-        "kind": kind,
-        "columns": data.getlist(f"{place}.columns"),
-        "target": data.get(f"{place}.target", "") if refers else "",
-        "to": data.getlist(f"{place}.to") if refers else [],
-    }
+    rule = {"id": data.get(f"{place}.id", "").strip(), "kind": data.get(f"{place}.kind", "unique")}
+    if rule["kind"] != "references":
+        before = formfields.kept(data, place, rule["kind"]).get("columns")
+        columns = formfields.in_order(data.getlist(f"{place}.columns"), before)
+        return {**rule, "columns": columns, "target": "", "to": []}
+    pairs = [
+        (data.get(f"{place}.pairs.{index}.column", ""), data.get(f"{place}.pairs.{index}.to", ""))
+        for index in _indexes(data, f"{place}.pairs", MOST_PAIRS)
+    ]
+    columns, to = [one for one, _other in pairs if one], [other for _one, other in pairs if other]
+    if not pairs:
+        columns, to = data.getlist(f"{place}.columns"), data.getlist(f"{place}.to")
+    return {**rule, "columns": columns, "target": data.get(f"{place}.target", ""), "to": to}
 
 
 def _check(data: QueryDict, place: str) -> Draft:
     check = {name: data.get(f"{place}.{name}", "").strip() for name in ("id", "stream", "expectation", "severity")}
     check["severity"] = check["severity"] or "ERROR"
-    return {**check, "kwargs": _given(data, f"{place}.kwargs", _check_parameters(check))}
-
-
-def _given(data: QueryDict, place: str, parameters: Sequence[Parameter]) -> Draft:
-    found = {one.name: _value(data, f"{place}.{one.name}", one) for one in parameters}
-    return {name: value for name, value in found.items() if value not in ("", [], None)}
-
-
-def _value(data: QueryDict, name: str, parameter: Parameter) -> Any:
-    if parameter.kind == "columns":
-        return data.getlist(name)
-    text = data.get(name, "")
-    if parameter.kind in _LINES:
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    if parameter.kind == "boolean":
-        # An unticked box is not sent; the hidden field beside it tells that the box was there.
-        return bool(text) if f"{name}.shown" in data else None
-    whole = parameter.kind == "integer" and re.fullmatch(r"-?\d{1,18}", text.strip())
-    return int(text) if whole else text if parameter.kind in ("column", "regex") else text.strip()
-
-
-def _fields(parameters: Sequence[Parameter], held: Mapping[str, Any], columns: Sequence[str]) -> tuple[Field, ...]:
-    return tuple(_field(one, held.get(one.name, one.default), columns) for one in parameters)
-
-
-def _field(one: Parameter, value: Any, columns: Sequence[str]) -> Field:
-    inputs = {"column": "column", "columns": "columns", "choice": "choice", "boolean": "boolean"}
-    kind = "lines" if one.kind in _LINES else inputs.get(one.kind, "text")
-    if kind == "lines" and isinstance(value, list | tuple):
-        value = "\n".join(str(item) for item in value)
-    choices = tuple(columns) if kind in ("column", "columns") else one.choices
-    if kind == "column" and value and value not in choices:
-        choices = (str(value), *choices)
-    return Field(one.name, one.label, one.help, kind, "" if value is None else value, choices, one.required)
-
-
-def _rule_parameters(rule: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    return KINDS[rule["kind"]].parameters if rule["kind"] in KINDS else ()
-
-
-def _check_parameters(check: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    return CATALOGUE[check["expectation"]].parameters if check["expectation"] in CATALOGUE else ()
+    kept = formfields.kept(data, place, check["expectation"])
+    return {**check, "kwargs": formfields.given(data, f"{place}.kwargs", formfields.check_parameters(check), kept)}
 
 
 def _fresh(name: str) -> Draft:
@@ -270,7 +212,7 @@ _RULE: Draft = {"id": "", "kind": "not_null", "column": "", "params": {}, "on_fa
 _FRESH: Mapping[str, Draft] = {
     STREAMS: {
         "name": "", "source": {"schema": "", "table": ""}, "destination": {"schema": "", "table": ""},
-        "filters": [], "row_checks": [], "settle": [], "mode": "replace", "drift": "hold",
+        "mode": "replace", "filters": [], "row_checks": [], "settle": [], "drift": "hold",
     },
     "filters": _RULE,
     "row_checks": _RULE,
@@ -284,7 +226,7 @@ def _indexes(data: QueryDict, place: str, most: int) -> Iterator[int]:
     return iter(range(min(int(text), most) if text.isascii() and text.isdecimal() and len(text) < 6 else 0))
 
 
-def _table(text: str) -> tuple[str, str]:
+def read_table(text: str) -> tuple[str, str]:
     """The value of a choice of tables: both names as JSON, since a name may hold any character."""
     try:
         schema, table = json.loads(text)

@@ -14,18 +14,43 @@ SLUG_HELP = _("Small letters, digits, - and _. It stands in addresses and cannot
 CRON_HELP = _("Minute, hour, day, month, weekday. 0 3 * * * is three o'clock every night. Empty: started by hand.")
 
 
+PRESETS = [
+    ("", _("By hand only")),
+    ("*/15 * * * *", _("Every 15 minutes")),
+    ("0 * * * *", _("Every hour")),
+    ("0 */6 * * *", _("Every six hours")),
+    ("0 3 * * *", _("Every night at 03:00")),
+    ("0 6 * * 1-5", _("Monday to Friday at 06:00")),
+    ("0 5 * * 1", _("Every Monday at 05:00")),
+    ("0 4 1 * *", _("On the first of every month at 04:00")),
+]
+LAG_UNITS = [("seconds", _("seconds")), ("minutes", _("minutes")), ("hours", _("hours")), ("days", _("days"))]
+
+
 class Filter(forms.Form):
     """What is not understood filters nothing: an old link still opens the list."""
 
     q = forms.CharField(required=False, max_length=120)
     team = forms.CharField(required=False, max_length=60)
     state = forms.CharField(required=False, max_length=12)
+    source = forms.CharField(required=False, max_length=110)
+    destination = forms.CharField(required=False, max_length=110)
+    last = forms.CharField(required=False, max_length=12)
     sort = forms.CharField(required=False, max_length=12)
 
     def filters(self) -> Filters:
         self.is_valid()
         given = {name: self.cleaned_data.get(name, "") for name in self.fields}
         return Filters(**given)
+
+
+class Pause(forms.Form):
+    """Why nothing shall start; the service judges it."""
+
+    reason = forms.CharField(
+        label=_("Why"), required=False, widget=forms.TextInput(attrs={"maxlength": 300}),
+        help_text=_("Shown on the pipeline's page and kept in the audit log."),
+    )  # fmt: skip
 
 
 def zones() -> list[tuple[str, str]]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cron_descriptor import FormatException, MissingFieldException, WrongArgumentException, get_description
-from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.core.ids import Id
 from apps.dataplane import treatments
 from apps.dataplane.definition import PipelineDefinition, Schedule, StreamDefinition
 from apps.dataplane.errors import Refusal
 from apps.dataplane.plan import ColumnPlan, OutputCheck, RowRule, SettleRule
-from apps.dataplane.quality.catalogue import CATALOGUE
-from apps.dataplane.quality.rows import KINDS
+from apps.dataplane.quality import wording
 
-from . import scheduling
+from . import remedies, scheduling
 from .planning import Planned
 
 TIMES_SHOWN = 5
@@ -46,12 +47,10 @@ class ColumnLine:
 
 @dataclass(frozen=True)
 class Condition:
-    """A filter, rule or check in words."""
+    """A filter, rule or check in words, and what comes of a row or set that does not satisfy it."""
 
     id: str
-    what: str
-    about: str
-    detail: str
+    words: str
     effect: str
 
 
@@ -71,24 +70,64 @@ class StreamCard:
 
 @dataclass(frozen=True)
 class ScheduleLine:
-    """When a pipeline runs, in words, and its next times."""
+    """When a pipeline runs, in words, and its next times: `local` in the schedule's own zone, beside the instants.
+
+    `shift` tells of clocks that change on the way.
+    """
 
     words: str
     cron: str
     zone: str
     times: tuple[datetime, ...]
+    local: tuple[tuple[str, datetime], ...] = ()
+    shift: str = ""
 
 
-def remedy(code: str, *, source_id: Id, edit_url: str) -> tuple[str, str]:
+def sentence(
+    definition: PipelineDefinition, planned: Mapping[str, Planned], *, source: str, destination: str, zone: str
+) -> str:
+    """What the pipeline does, in two sentences."""
+    tables = len(definition.streams)
+    copies = ngettext(
+        "%(when)s it copies %(count)s table from %(source)s to %(destination)s, zone %(zone)s.",
+        "%(when)s it copies %(count)s tables from %(source)s to %(destination)s, zone %(zone)s.",
+        tables,
+    ) % {
+        "when": _when(definition.schedule),
+        "count": tables,
+        "source": source,
+        "destination": destination,
+        "zone": zone,
+    }
+    return f"{copies} {_fate(definition, planned)}"
+
+
+def _when(held: Schedule | None) -> str:
+    if held is None:
+        return _("When somebody starts it,")
+    return _("%(words)s (%(zone)s)") % {"words": in_words(held.cron), "zone": held.zone}
+
+
+def _fate(definition: PipelineDefinition, planned: Mapping[str, Planned]) -> str:
+    columns = [column for listed in planned.values() for column in listed if not isinstance(column, Refusal)]
+    dropped = sum(1 for column in columns if column.dropped)
+    treated = sum(1 for column in columns if not column.dropped and column.treatment.kind != "pass")
+    conditions = sum(len((*one.filters, *one.row_checks, *one.settle)) for one in definition.streams)
+    return _(
+        "Of %(columns)s columns %(treated)s are treated on the way and %(dropped)s dropped; "
+        "conditions on rows: %(conditions)s, checks at the gate: %(checks)s."
+    ) % {
+        "columns": sum(map(len, planned.values())),
+        "treated": treated,
+        "dropped": dropped,
+        "conditions": conditions,
+        "checks": len(definition.output_checks),
+    }
+
+
+def remedy(code: str, *, source_id: Id, edit_url: str, subject: str = "") -> tuple[str, str]:
     """Where a refusal is mended, and the word on the button."""
-    source = reverse("sources:datasets") + f"?connection={source_id}"
-    if code == "unclassified":
-        return f"{source}&state=unclassified", _("Classify the columns")
-    if code in ("undiscovered", "dropped", "retyped", "type", "reserved-name", "source-missing"):
-        return source, _("Look at the source")
-    if code in ("no-rule", "conflict", "no-key") or code.startswith("destination-"):
-        return reverse("policies:policies"), _("Open the policies")
-    return edit_url, _("Change the pipeline") if edit_url else ""
+    return remedies.remedy(code, remedies.Place(source_id, subject=subject, edit_url=edit_url, load_url=edit_url))
 
 
 def cards(
@@ -108,7 +147,7 @@ def cards(
 
 def _column(column: ColumnPlan | Refusal, stream: StreamDefinition, source_id: Id, edit_url: str) -> ColumnLine:
     if isinstance(column, Refusal):
-        url, action = remedy(column.code, source_id=source_id, edit_url=edit_url)
+        url, action = remedy(column.code, source_id=source_id, edit_url=edit_url, subject=column.subject)
         name = column.subject.removeprefix(f"{stream.source}.")
         return ColumnLine(name, why=column.sentence, remedy=column.remedy, url=url, action=action)
     return ColumnLine(
@@ -133,34 +172,21 @@ _ON_FAIL = {"quarantine": lambda: _("other rows go to quarantine"), "reject": la
 
 
 def _rule(rule: RowRule, effect: str) -> Condition:
-    title = KINDS[rule.kind].title if rule.kind in KINDS else rule.kind
-    return Condition(rule.id, title, rule.column, _params(rule.params), effect)
+    return Condition(rule.id, wording.rule_in_words(rule.kind, rule.column, rule.params) or rule.kind, effect)
 
 
 def _settle(rule: SettleRule) -> Condition:
-    about = ", ".join(rule.columns)
+    columns = ", ".join(rule.columns)
     if rule.kind == "unique":
-        return Condition(rule.id, _("Identifies a row"), about, "", _("later duplicates go to quarantine"))
-    detail = f"{rule.target}({', '.join(rule.to)})"
-    return Condition(rule.id, _("Occurs in another table"), about, detail, _("orphans go to quarantine"))
+        said = _("%(columns)s identify a row") % {"columns": columns}
+        return Condition(rule.id, said, _("later duplicates go to quarantine"))
+    named = {"columns": columns, "target": rule.target, "to": ", ".join(rule.to)}
+    return Condition(rule.id, _("%(columns)s occur in %(target)s as %(to)s") % named, _("orphans go to quarantine"))
 
 
 def _check(check: OutputCheck) -> Condition:
-    title = CATALOGUE[check.expectation].title if check.expectation in CATALOGUE else check.expectation
-    params = dict(check.kwargs)
-    about = params.pop("column", "") or ", ".join(params.pop("column_list", ()))
-    effect = _("keeps the gate closed") if check.severity == "ERROR" else _("warns")
-    return Condition(check.id, title, str(about), _params(params), effect)
-
-
-def _params(params: Mapping[str, Any]) -> str:
-    return " · ".join(f"{name} {_value(value)}" for name, value in params.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    words = wording.check_in_words(check.expectation, check.kwargs) or check.expectation
+    return Condition(check.id, words, _("keeps the gate closed") if check.severity == "ERROR" else _("warns"))
 
 
 def schedule(held: Schedule | None, *, after: datetime) -> ScheduleLine | None:
@@ -168,7 +194,20 @@ def schedule(held: Schedule | None, *, after: datetime) -> ScheduleLine | None:
     if held is None:
         return None
     times = scheduling.next_times(held, after=after, count=TIMES_SHOWN)
-    return ScheduleLine(in_words(held.cron), held.cron, held.zone, tuple(times))
+    there = [time.astimezone(ZoneInfo(held.zone)) for time in times]
+    local = tuple((f"{time:%a %Y-%m-%d %H:%M %Z}", at) for time, at in zip(there, times, strict=True))
+    return ScheduleLine(in_words(held.cron), held.cron, held.zone, tuple(times), local, _shift(there, held.zone))
+
+
+def _shift(there: Sequence[datetime], zone: str) -> str:
+    """What becomes of the times when the clocks change between two of them."""
+    for before, after in pairwise(there):
+        if before.utcoffset() != after.utcoffset():
+            told = {"zone": zone, "day": f"{after:%Y-%m-%d}"}
+            return (
+                _("By %(day)s the clocks in %(zone)s have changed: the hour there stays, the one in UTC moves.") % told
+            )
+    return ""
 
 
 def in_words(cron: str) -> str:
@@ -193,6 +232,6 @@ def refusals(found: Sequence[Refusal], *, source_id: Id, edit_url: str = "") -> 
     """Reasons with their remedy as a link."""
     listed = []
     for refusal in found:
-        url, action = remedy(refusal.code, source_id=source_id, edit_url=edit_url)
+        url, action = remedy(refusal.code, source_id=source_id, edit_url=edit_url, subject=refusal.subject)
         listed.append({"sentence": refusal.sentence, "remedy": refusal.remedy, "url": url, "action": action})
     return listed

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from apps.core import access
 from apps.core.actor import Actor
 from apps.core.ids import Id
-from apps.core.paging import Page, page
+from apps.core.paging import Page, sorted_page
 from apps.dataplane import definition as definitions
 from apps.dataplane.definition import PipelineDefinition
 from apps.dataplane.errors import NotFound
@@ -20,17 +20,30 @@ from apps.dataplane.errors import NotFound
 from .models import Pipeline, PipelineVersion
 
 ACTIVE, PAUSED = "active", "paused"
-ORDERS = {"name": "name", "team": "team__name", "due": "next_due_at", "created": "created_at"}
-MOST_LISTED = 500
+NEVER = "never"
+ORDERS = {
+    "name": "name",
+    "team": "team__name",
+    "due": "next_due_at",
+    "created": "created_at",
+    "source": "source__name",
+    "destination": "destination__name",
+}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the list shows; every field stands in the address. `sort` is a key of `ORDERS`, with `-` the other way."""
+    """What the list shows; every field stands in the address. `sort` is a key of `ORDERS`, with `-` the other way.
+
+    `source` and `destination` are connections as `team/short-name`; `last` is the state of the last run, or `never`.
+    """
 
     q: str = ""
     team: str = ""
     state: str = ""
+    source: str = ""
+    destination: str = ""
+    last: str = ""
     sort: str = ""
 
 
@@ -42,19 +55,20 @@ def pipelines(actor: Actor) -> QuerySet[Pipeline]:
     return rows.order_by("team__name", "name", "id")
 
 
-def listed(actor: Actor, filters: Filters) -> list[Pipeline]:
-    """What fits the filters, in their order; at most `MOST_LISTED`. Raises Denied for whoever may see none anywhere."""
+def listed(
+    actor: Actor, filters: Filters, *, last_state: Subquery | None = None, cursor: str = "", size: int = 50
+) -> Page[Pipeline]:
+    """A page of what fits the filters, in their order, by name where none is asked for.
+
+    `last_state` asks for the state of a pipeline's last run, which stands on a floor above. Raises Denied for whoever
+    may see none anywhere.
+    """
     rows = _fitting(actor, filters)
-    key = filters.sort.removeprefix("-")
-    if key in ORDERS:
-        field, turned = F(ORDERS[key]), filters.sort.startswith("-")
-        rows = rows.order_by(field.desc(nulls_last=True) if turned else field.asc(nulls_last=True), "id")
-    return list(rows[:MOST_LISTED])
-
-
-def paged(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50) -> Page[Pipeline]:
-    """A page for programs, newest first."""
-    return page(_fitting(actor, filters), cursor=cursor, size=size)
+    if filters.last and last_state is not None:
+        rows = rows.annotate(last_state=last_state)
+        rows = rows.filter(last_state=None) if filters.last == NEVER else rows.filter(last_state=filters.last)
+    by = ORDERS.get(filters.sort.removeprefix("-"), "name")
+    return sorted_page(rows, by=by, descending=filters.sort.startswith("-"), cursor=cursor, size=size)
 
 
 def _fitting(actor: Actor, filters: Filters) -> QuerySet[Pipeline]:
@@ -66,7 +80,35 @@ def _fitting(actor: Actor, filters: Filters) -> QuerySet[Pipeline]:
         rows = rows.filter(team__slug=filters.team)
     if filters.state in (ACTIVE, PAUSED):
         rows = rows.filter(paused_at__isnull=filters.state == ACTIVE)
+    for end in ("source", "destination"):
+        team, _slash, slug = getattr(filters, end).partition("/")
+        if slug:
+            rows = rows.filter(**{f"{end}__team__slug": team, f"{end}__slug": slug})
     return rows
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the list can be filtered by: pairs of value and name."""
+
+    teams: tuple[tuple[str, str], ...]
+    sources: tuple[tuple[str, str], ...]
+    destinations: tuple[tuple[str, str], ...]
+
+
+def choices(actor: Actor) -> Choices:
+    """The teams and connections of the pipelines that the actor may see: one query."""
+    teams, ends = set(), (set[tuple[str, str]](), set[tuple[str, str]]())
+    fields = ("team__slug", "team__name", *(f"{end}__{name}" for end in ("source", "destination") for name in _END))
+    for row in pipelines(actor).order_by().values_list(*fields).distinct():
+        teams.add(row[:2])
+        for end, (team, slug, name) in zip(ends, (row[2:5], row[5:8]), strict=True):
+            end.add((f"{team}/{slug}", name))
+    listed = [tuple(sorted(found, key=lambda pair: (pair[1], pair[0]))) for found in (teams, *ends)]
+    return Choices(*listed)
+
+
+_END = ("team__slug", "slug", "name")
 
 
 def pipeline(actor: Actor, id: Id) -> Pipeline:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import api, views
+from . import api
+from .views import checks, pages, proposing, suites
 
 app_name = "pipelines"
 urlpatterns = [
-    path("pipelines/", views.pipelines, name="pipelines"),
-    path("pipelines/new", views.new, name="new"),
-    path("pipelines/check", views.check, name="check"),
-    path("pipelines/<slug:team>/<slug:slug>/", views.pipeline, name="pipeline"),
-    path("pipelines/<slug:team>/<slug:slug>/edit", views.edit, name="edit"),
-    path("pipelines/<slug:team>/<slug:slug>/versions/<int:number>", views.version, name="version"),
-    path("pipelines/<slug:team>/<slug:slug>/start", views.start, name="start"),
-    path("pipelines/<slug:team>/<slug:slug>/pause", views.pause, name="pause"),
-    path("pipelines/<slug:team>/<slug:slug>/resume", views.resume, name="resume"),
+    path("pipelines/", pages.pipelines, name="pipelines"),
+    path("pipelines/new", proposing.new, name="new"),
+    path("pipelines/check", proposing.check, name="check"),
+    path("pipelines/tables", proposing.tables, name="tables"),
+    path("pipelines/times", proposing.times, name="times"),
+    path("pipelines/<slug:team>/<slug:slug>/", pages.pipeline, name="pipeline"),
+    path("pipelines/<slug:team>/<slug:slug>/edit", proposing.edit, name="edit"),
+    path("pipelines/<slug:team>/<slug:slug>/versions/<int:number>", pages.version, name="version"),
+    path("pipelines/<slug:team>/<slug:slug>/suite", suites.suite, name="suite"),
+    path("pipelines/<slug:team>/<slug:slug>/suite/judge", suites.judge, name="suite_judge"),
+    path("pipelines/<slug:team>/<slug:slug>/suite/<slug:stream>.json", suites.export, name="suite_export"),
+    path("pipelines/<slug:team>/<slug:slug>/checks", checks.results, name="results"),
+    path("pipelines/<slug:team>/<slug:slug>/checks/<slug:stream>/<str:check_id>", checks.result, name="result"),
+    path("pipelines/<slug:team>/<slug:slug>/start", pages.start, name="start"),
+    path("pipelines/<slug:team>/<slug:slug>/pause", pages.pause, name="pause"),
+    path("pipelines/<slug:team>/<slug:slug>/resume", pages.resume, name="resume"),
 ]
 api_urlpatterns = [
     path("", api.pipelines, name="pipelines"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.core import access
 from apps.core.actor import Actor
+from apps.core.clock import now
 from apps.core.ids import Id
 from apps.core.paging import Page, page
 from apps.dataplane.classify import NONE
@@ -184,6 +186,51 @@ def tests(actor: Actor, batch: object) -> tuple[ConnectionTest, ...]:
     if not found:
         raise NotFound(_("There is no such test, or none that you may see."))
     return found
+
+
+def newest_draft(actor: Actor, team_id: Id, slug: str) -> ConnectionTest | None:
+    """The newest test of a connection that is not there yet: its form can be opened again from it."""
+    rows = _drafts(actor).filter(team_id=_uuid(team_id), proposal__slug=slug)
+    return rows.first()
+
+
+def drafts(actor: Actor, *, most: int = 10) -> list[ConnectionTest]:
+    """Connections that somebody tested within a week and that are not there yet: the newest test of each."""
+    found: dict[tuple[UUID, str], ConnectionTest] = {}
+    for test in _drafts(actor).filter(created_at__gt=now() - timedelta(days=7))[:200]:
+        found.setdefault((test.team_id, test.proposal["slug"]), test)
+    there = Connection.objects.filter(team_id__in={team for team, _slug in found}).values_list("team_id", "slug")
+    for place in there:
+        found.pop(place, None)
+    return list(found.values())[:most]
+
+
+def _drafts(actor: Actor) -> QuerySet[ConnectionTest]:
+    rows = ConnectionTest.objects.filter(connection=None).select_related("team").order_by("-id")
+    if access.everywhere(actor, "connection.view"):
+        return rows
+    return rows.filter(team_id__in=access.teams(actor, "connection.view"))
+
+
+def was_discovered(connection: Connection) -> bool:
+    return Discovery.objects.filter(connection=connection, state=Discovery.DONE).exists()
+
+
+def column_counts(connection: Connection) -> dict[str, int]:
+    """How many datasets and columns it has, and how many of them nobody has classified."""
+    rows = Column.objects.filter(gone_at=None, dataset__gone_at=None, dataset__connection=connection)
+    found = rows.annotate(looked=Exists(_classified_columns())).aggregate(
+        datasets=Count("dataset", distinct=True),
+        columns=Count("id"),
+        unclassified=Count("id", filter=Q(looked=False)),
+    )
+    return {name: count or 0 for name, count in found.items()}
+
+
+def classification_targets(connection: Connection) -> list[str]:
+    """What changes about the classification of its datasets are about."""
+    ids = Dataset.objects.filter(connection=connection).values_list("id", flat=True)
+    return [f"classification/dataset/{id}" for id in ids]
 
 
 # datasets and columns

@@ -16,7 +16,7 @@ from apps.accounts.models import Team
 from apps.changes.models import Change
 from apps.dataplane import definition as definitions
 from apps.dataplane.errors import Invalid
-from apps.pipelines import drafting
+from apps.pipelines import drafting, yamltext
 from apps.pipelines.models import Pipeline
 from tests.runs.support import DOCUMENT, HOSTILE, Shop, connect, discover
 from tests.runs.test_pages import get, text
@@ -289,4 +289,4 @@ class TestDrafting:
     )
     def test_no_yaml_does_more_than_describe(self, bomb: str) -> None:
         with pytest.raises(Invalid):
-            drafting.from_yaml(bomb)
+            yamltext.from_yaml(bomb)

@@ -64,7 +64,7 @@ class TestList:
         for number in range(29):
             shop.run(Run.CANCELLED, pipeline=shop.another(f"copy-{number}"))
         assert self.queries(browse) == one
-        assert len([query for query in one if '"pipelines_pipeline"' in query]) == 2
+        assert len([query for query in one if '"pipelines_pipeline"' in query]) == 3
 
     def queries(self, browse: Browse) -> list[str]:
         client = browse("alice")
@@ -104,7 +104,7 @@ class TestPage:
         response = get(browse, "alice", "/pipelines/crm/leads/")
         html = response.content.decode()
         assert "1 column refused" in text(response)
-        assert f'href="/sources/datasets/?connection={shop.source.id}&amp;state=unclassified"' in html
+        assert f'href="/sources/columns/?connection={shop.source.id}&amp;state=unclassified' in html
         assert "<script>alert" not in html
 
     def test_the_schedule_tells_its_next_five_times_in_the_readers_zone(self, shop: Shop, browse: Browse) -> None:
@@ -119,11 +119,11 @@ class TestPage:
 
     def test_conditions_and_checks_are_told_in_words(self, shop: Shop, browse: Browse) -> None:
         page = text(get(browse, "alice", HERE))
-        assert "in-europe · The value is on a list: country (values DE, FR) only these rows are read" in page
-        assert "email-shape · The value matches a pattern: email (pattern @) other rows go to quarantine" in page
-        assert "one-per-id · Identifies a row: id later duplicates go to quarantine" in page
-        assert "known-customer · Occurs in another table: customer_id (customers(id)) orphans go to quarantine" in page
-        assert "email-there · Values are present: email (mostly 0.99) keeps the gate closed" in page
+        assert "country is one of DE, FR in-europe · only these rows are read" in page
+        assert "email matches @ email-shape · other rows go to quarantine" in page
+        assert "id identify a row one-per-id · later duplicates go to quarantine" in page
+        assert "customer_id occur in customers as id known-customer · orphans go to quarantine" in page
+        assert "email is present in at least 99 % of the rows email-there · keeps the gate closed" in page
 
     def test_a_table_that_nobody_discovered_is_told(self, shop: Shop, browse: Browse) -> None:
         shop.source.datasets.update(gone_at=now())
@@ -151,10 +151,11 @@ class TestButtons:
 
     def test_pausing_stops_the_schedule_and_starting(self, shop: Shop, browse: Browse) -> None:
         with as_role("web"):
-            browse("bob").post(f"{HERE}pause")
+            browse("bob").post(f"{HERE}pause", {"reason": "The source is being moved."})
             refused = browse("alice").post(f"{HERE}start")
         shop.pipeline.refresh_from_db()
         assert shop.pipeline.paused_at is not None
+        assert (shop.pipeline.paused_reason, shop.pipeline.paused_by) == ("The source is being moved.", "Bob")
         assert shop.pipeline.next_due_at is None
         assert refused.status_code == 409
         assert "Pipeline Customer 360 is paused. Nothing was written." in text(refused)
@@ -162,7 +163,7 @@ class TestButtons:
 
     def test_resuming_takes_up_the_schedule(self, shop: Shop, browse: Browse) -> None:
         with as_role("web"):
-            browse("bob").post(f"{HERE}pause")
+            browse("bob").post(f"{HERE}pause", {"reason": "The source is being moved."})
             browse("bob").post(f"{HERE}resume")
             again = browse("bob").post(f"{HERE}resume")
         shop.pipeline.refresh_from_db()
@@ -200,8 +201,9 @@ class TestApi:
         base, client = "/api/v1/pipelines/crm/customer-360", browse("alice")
         with as_role("web"):
             started = client.post(f"{base}/start", content_type="application/json")
-            paused = client.post(f"{base}/pause", content_type="application/json")
+            paused = client.post(f"{base}/pause", {"reason": "Moved."}, content_type="application/json")
             resumed = client.post(f"{base}/resume", content_type="application/json")
         assert (started.status_code, started.json()["state"]) == (201, "QUEUED")
         assert paused.json()["paused_at"] is not None
+        assert (paused.json()["paused_reason"], paused.json()["paused_by"]) == ("Moved.", "Alice")
         assert resumed.json()["paused_at"] is None

@@ -16,8 +16,8 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.accounts.models import Membership
-from apps.alerts.models import Notice
+from apps.accounts.models import Device, Membership
+from apps.alerts.models import ChannelTest, Delivery, Notice
 from apps.audit import services as audit
 from apps.audit.models import Export, Walk
 from apps.changes.services import propose
@@ -27,6 +27,7 @@ from apps.core.ids import uuid7
 from apps.grants.models import LegalHold
 from apps.incidents.models import Incident
 from apps.sources.models import ConnectionTest, Discovery
+from tests.alerts.support import WEBHOOK, alert_route, webhook_channel
 from tests.policies.support import DEFINITION, Crm, rule
 from tests.retention.support import kept
 from tests.runs.support import Shop
@@ -70,6 +71,35 @@ accounts:team_roles           POST   in        no       no     no       no      
 accounts:invite_again         POST   in        no       no     no       no      no       no      ok
 accounts:deactivate           POST   in        no       no     no       no      no       no      ok
 accounts:revoke_role          POST   in        no       no     no       no      no       no      ok
+accounts:end_others           POST   in        ok       ok     ok       ok      ok       ok      ok
+accounts:end_session          POST   in        --       --     --       --      --       --      ok
+accounts:end_sessions         POST   in        no       no     no       no      no       no      ok
+accounts:invitations          GET    in        no       no     no       no      no       ok      ok
+accounts:revoke_invitation    POST   in        no       no     no       no      no       no      ok
+accounts:revoke_token_of      POST   in        no       no     no       no      no       no      --
+accounts-api:my_sessions      GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts-api:end_my_sessions  POST   in        ok       ok     ok       ok      ok       ok      ok
+accounts-api:my_tokens        GET    in        ok       ok     ok       ok      ok       ok      ok
+accounts-api:revoke_my_token  POST   in        --       --     --       --      --       --      --
+accounts-api:end_session      POST   in        --       --     --       --      --       --      ok
+accounts-api:end_sessions     POST   in        no       no     no       no      no       no      ok
+accounts-api:invitations      GET    in        no       no     no       no      no       ok      ok
+accounts-api:send_invitation  POST   in        no       no     no       no      no       no      ok
+accounts-api:revoke_invitation POST  in        no       no     no       no      no       no      ok
+accounts-api:tokens           GET    in        no       no     no       no      no       ok      ok
+accounts-api:revoke_token     POST   in        no       no     no       no      no       no      --
+console:access_review         GET    in        no       no     no       no      no       ok      ok
+console:access_pairs          GET    in        no       no     no       no      no       ok      ok
+console:access_tokens         GET    in        no       no     no       no      no       ok      ok
+console:exceptions            GET    in        no       no     no       no      no       ok      ok
+console:exceptions_alone      GET    in        no       no     no       no      no       ok      ok
+console:exceptions_grants     GET    in        no       no     no       no      no       ok      ok
+console:review_file           GET    in        no       no     no       no      no       ok      ok
+console-api:access_review     GET    in        no       no     no       no      no       ok      ok
+console-api:access_pairs      GET    in        no       no     no       no      no       ok      ok
+console-api:exceptions        GET    in        no       no     no       no      no       ok      ok
+console-api:exceptions_alone  GET    in        no       no     no       no      no       ok      ok
+console-api:exceptions_grants GET    in        no       no     no       no      no       ok      ok
 accounts-api:me               GET    in        ok       ok     ok       ok      ok       ok      ok
 accounts-api:teams            GET    in        ok       ok     ok       ok      ok       ok      ok
 accounts-api:people           GET    in        no       no     no       no      no       ok      ok
@@ -79,6 +109,36 @@ accounts-api:revoke_role      POST   in        no       no     no       no      
 alerts:notices                GET    in        ok       ok     ok       ok      ok       ok      ok
 alerts:read_all               POST   in        ok       ok     ok       ok      ok       ok      ok
 alerts:read                   GET    in        --       --     ok       --      --       --      --
+alerts:outbox                 GET    in        ok       ok     ok       ok      ok       ok      ok
+alerts:channels               GET    in        no       ok     ok       ok      ok       ok      ok
+alerts:new                    GET    in        no       no     no       no      no       no      ok
+alerts:new                    POST   in        no       no     no       no      no       no      ok
+alerts:edit                   GET    in        no       no     no       no      no       no      ok
+alerts:edit                   POST   in        no       no     no       no      no       no      ok
+alerts:test                   GET    in        no       no     no       no      no       no      ok
+alerts:propose                POST   in        no       no     no       no      no       no      ok
+alerts:retest                 POST   in        no       no     no       no      no       no      ok
+alerts:switch_off             POST   in        no       no     no       no      no       no      ok
+alerts:new_route              GET    in        no       no     ok       ok      no       no      ok
+alerts:new_route              POST   in        no       no     ok       ok      no       no      ok
+alerts:edit_route             GET    in        no       no     ok       ok      no       no      ok
+alerts:edit_route             POST   in        no       no     ok       ok      no       no      ok
+alerts:switch_off_route       POST   in        no       no     ok       ok      no       no      ok
+alerts:deliveries             GET    in        no       no     no       no      no       ok      ok
+alerts:replay                 POST   in        no       no     no       no      no       no      ok
+watch:system                  GET    in        no       no     no       no      no       ok      ok
+watch-api:health              GET    in        no       no     no       no      no       ok      ok
+alerts-api:outbox             GET    in        ok       ok     ok       ok      ok       ok      ok
+alerts-api:channels           GET    in        no       ok     ok       ok      ok       ok      ok
+alerts-api:channels           POST   in        no       no     no       no      no       no      ok
+alerts-api:test               POST   in        no       no     no       no      no       no      ok
+alerts-api:test_result        GET    in        no       no     no       no      no       no      ok
+alerts-api:switch_off         POST   in        no       no     no       no      no       no      ok
+alerts-api:routes             GET    in        no       ok     ok       ok      ok       ok      ok
+alerts-api:routes             POST   in        no       no     ok       ok      no       no      ok
+alerts-api:switch_off_route   POST   in        no       no     ok       ok      no       no      ok
+alerts-api:deliveries         GET    in        no       no     no       no      no       ok      ok
+alerts-api:replay             POST   in        no       no     no       no      no       no      ok
 alerts-api:notices            GET    in        ok       ok     ok       ok      ok       ok      ok
 alerts-api:read               POST   in        ok       ok     ok       ok      ok       ok      ok
 
@@ -236,11 +296,11 @@ retention-api:holds           GET    in        no       ok     ok       ok      
 retention-api:holds           POST   in        no       no     no       ok      ok       no      no
 retention-api:release_hold    POST   in        --       no     no       ok      no       no      --
 
-incidents:incidents           GET    in        no        ok     ok       ok      ok       ok      no
+incidents:incidents           GET    in        no        ok     ok       ok      ok       ok      ok
 incidents:resolve             POST   in        --        no     ok       ok      ok       no      --
 incidents-api:acknowledge     POST   in        --        no     ok       ok      ok       no      --
 incidents-api:incident        GET    in        --        ok     ok       ok      ok       ok      --
-incidents-api:incidents       GET    in        no        ok     ok       ok      ok       ok      no
+incidents-api:incidents       GET    in        no        ok     ok       ok      ok       ok      ok
 incidents-api:resolve         POST   in        --        no     ok       ok      ok       no      --
 
 audit:events                  GET    in        no        no     no       no      no       ok      no
@@ -274,6 +334,17 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "accounts:invitation": lambda world: {"uid": "AAAA", "token": "open"},
     "accounts:reset": lambda world: {"uid": "AAAA", "token": "open"},
     "accounts:revoke_token": lambda world: {"token_id": world.team.id},
+    "accounts:end_session": lambda world: {"device_id": _session_of_erin(world)},
+    "accounts-api:end_session": lambda world: {"device_id": _session_of_erin(world)},
+    "accounts:end_sessions": lambda world: {"person_id": world.users["erin"].id},
+    "accounts-api:end_sessions": lambda world: {"person_id": world.users["erin"].id},
+    "accounts:revoke_invitation": lambda world: {"person_id": world.users["erin"].id},
+    "accounts-api:revoke_invitation": lambda world: {"person_id": world.users["erin"].id},
+    "accounts-api:send_invitation": lambda world: {"person_id": world.users["erin"].id},
+    "accounts:revoke_token_of": lambda world: {"token_id": world.team.id},
+    "accounts-api:revoke_token": lambda world: {"token_id": world.team.id},
+    "accounts-api:revoke_my_token": lambda world: {"token_id": world.team.id},
+    "console:review_file": lambda world: {"table": "access"},
     "accounts:person": lambda world: {"person_id": world.users["erin"].id},
     "accounts:roles": lambda world: {"person_id": world.users["erin"].id},
     "accounts:team_roles": lambda world: {"person_id": world.users["erin"].id, "team": "crm"},
@@ -309,7 +380,7 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "policies-api:version": lambda world: {**_policy(world), "number": 1},
     "policies-api:why": lambda world: {"column_id": _crm(world).columns["leads.phone"].id, "zone": "analytics"},
     "pipelines:*": lambda world: _pipeline(world),
-    "pipelines:result": lambda world: {**_pipeline(world), "stream": "customers", "check_id": _checked(world)},
+    "pipelines:result": lambda world: _checked(world),
     "pipelines:suite_export": lambda world: {**_pipeline(world), "stream": "customers"},
     "pipelines-api:*": lambda world: _pipeline(world),
     "runs:*": lambda world: {"number": Shop.opened(world).published().number},
@@ -320,6 +391,20 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "incidents-api:*": lambda world: {"number": _incident(world)},
     "retention:*": lambda world: _retention(world),
     "retention-api:*": lambda world: _retention(world),
+    "alerts:new": lambda world: {"kind": "webhook"},
+    "alerts:test": lambda world: {"test_id": _channel_test(world)},
+    "alerts:propose": lambda world: {"test_id": _channel_test(world)},
+    "alerts:edit": lambda world: {"slug": _channel(world)},
+    "alerts:retest": lambda world: {"slug": _channel(world)},
+    "alerts:switch_off": lambda world: {"slug": _channel(world)},
+    "alerts:edit_route": lambda world: {"slug": _route(world)},
+    "alerts:switch_off_route": lambda world: {"slug": _route(world)},
+    "alerts:replay": lambda world: {"delivery_id": _dead_letter(world)},
+    "alerts-api:test": lambda world: {"slug": _channel(world)},
+    "alerts-api:test_result": lambda world: {"test_id": _channel_test(world)},
+    "alerts-api:switch_off": lambda world: {"slug": _channel(world)},
+    "alerts-api:switch_off_route": lambda world: {"slug": _route(world)},
+    "alerts-api:replay": lambda world: {"delivery_id": _dead_letter(world)},
     "alerts:read": lambda world: {"notice_id": _notice(world)},
     "alerts-api:read": lambda world: {"notice_id": _notice(world)},
 }
@@ -340,6 +425,10 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
 }
 
 
+def _session_of_erin(world: World) -> object:
+    return Device.objects.create(user=world.users["erin"], session_key="none", browser="Firefox on Linux").id
+
+
 def _audit() -> dict[str, Any]:
     with transaction.atomic():
         event = audit.append(actor=system("test"), action="test.done", subject="test/1", summary="tested")
@@ -354,6 +443,26 @@ def _role_of_erin(world: World) -> object:
 
 def _notice(world: World) -> object:
     return Notice.objects.create(user=world.users["alice"], sentence="Look here.", url="/profile/").id
+
+
+def _channel(world: World) -> str:
+    return webhook_channel().slug
+
+
+def _channel_test(world: World) -> object:
+    channel = webhook_channel()
+    proposal = {"slug": channel.slug, "name": channel.name, "kind": "webhook", "definition": WEBHOOK}
+    asked = {"requested_by": world.users["admin"], "proposal": proposal}
+    return ChannelTest.objects.create(channel=channel, **asked).id
+
+
+def _route(world: World) -> str:
+    return alert_route(world.team).slug
+
+
+def _dead_letter(world: World) -> object:
+    made = Delivery.objects.create(user=world.users["bob"], subject_ref="x/1", subject="x", body="x", state="DEAD")
+    return made.id
 
 
 def _crm(world: World) -> Crm:
@@ -381,6 +490,11 @@ def _test(world: World) -> object:
 def _pipeline(world: World) -> dict[str, Any]:
     Shop.opened(world)
     return {"team": "crm", "slug": "customer-360", "number": 1}
+
+
+def _checked(world: World) -> dict[str, Any]:
+    Shop.opened(world).published()
+    return {"team": "crm", "slug": "customer-360", "stream": "customers", "check_id": "email-there"}
 
 
 def _change(world: World) -> int:

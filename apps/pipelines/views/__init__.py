@@ -1,0 +1,1 @@
+"""Pages of pipelines, of their suites, and of what checks found."""
