@@ -58,6 +58,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     )),
     (gettext_lazy("Organisation"), (
         Item("accounts:people", gettext_lazy("People"), "users", "people.view"),
+        Item("console:access_review", gettext_lazy("Access review"), "list-check", "people.view"),
         Item("accounts:tokens", gettext_lazy("Tokens"), "key"),
         Item("keys:keys", gettext_lazy("Keys"), "lock", "key.view"),
         Item("api-docs", gettext_lazy("API"), "code"),

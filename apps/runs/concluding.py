@@ -24,7 +24,7 @@ from apps.policies import selectors as policies
 from apps.quality import services as quality
 from apps.quality.services import Outcome
 
-from . import steps
+from . import steps, tainting, telling
 from .models import Manifest, Part, Run
 
 GATE, PUBLISHER = system("gate worker"), system("publish worker")
@@ -148,6 +148,7 @@ def conclude(run: Run, plan: RunPlan, report: PublishReport) -> None:
     steps.done(run.id, steps.PUBLISH, rows=published, detail=_("committed with the destination's state"))
     steps.begin(run.id, steps.CONCLUDE, attempt=1)
     lineage.record(run=f"run/{run.id}", plan=plan)
+    tainting.taint_late(run)
     manifest = _keep_manifest(run, plan, report)
     for problem in incidents.open_problems(_subject(run), prefix="run/"):
         incidents.problem_gone(actor=PUBLISHER, subject=_subject(run), problem=problem, ref=f"run/{run.id}")
@@ -242,17 +243,19 @@ def _record(run: Run, outcomes: Sequence[Outcome]) -> None:
 
 def _raise(run: Run, one: CheckOutcome) -> None:
     blocked = one.severity == "ERROR"
-    served = _("publish blocked, published data unchanged") if blocked else _("published all the same")
+    effect = telling.effect(run, blocked=blocked)
     incidents.raise_incident(
         actor=GATE,
         team_id=run.team_id,
         subject=_subject(run),
         problem=f"check/{one.stream}/{one.check}",
-        title=f"{one.stream}: {one.check} {one.observed}"[:200],
-        sentence=_("Check %(check)s of %(stream)s: %(observed)s; %(served)s.")
-        % {"check": one.check, "stream": one.stream, "observed": one.observed, "served": served},
+        title=telling.headline(one)[:200],
+        sentence=_("Check %(check)s of %(stream)s: %(observed)s; %(effect)s.")
+        % {"check": one.check, "stream": one.stream, "observed": one.observed, "effect": effect},
         level=one.severity,
         ref=f"run/{run.id}",
+        effect=effect,
+        remedy=_("repair the source rows, or propose another limit for the check; then run again."),
     )
 
 

@@ -107,9 +107,30 @@ def _happened(people: Any, made: Any) -> dict[str, Any]:
         "column": str(Column.objects.get(dataset=dataset, name="email").id),
         "bob": str(people.actor("bob").id),
         "test": _failed_test(people, made),
+        "channel_test": _channels(people),
         "open_change": _open_change(people),
         "rejected_change": _rejected_change(people),
     }
+
+
+def _channels(people: Any) -> str:
+    """A webhook and a route to it, and a test that was refused: no message leaves this machine."""
+    from apps.alerts import channel_services
+    from apps.alerts.models import ChannelTest
+    from controlplane.demo.organisation import until
+
+    says = channel_services.webhook(url="https://hooks.invalid/in", secret="of-the-tests-and-long-enough", held=None)
+    proposal = {"slug": "pager", "name": "Pager", "kind": "webhook", "definition": says}
+    _approved(people, "admin", "channel", None, proposal)
+    route = {
+        "format": 1, "levels": ["ERROR"], "subject": "payments*", "channels": ["pager"], "owners": True, "people": [],
+        "recoveries": True,
+    }  # fmt: skip
+    named = {"slug": "to-the-pager", "name": "To the pager", "definition": route}
+    _approved(people, "alice", "alert_route", people.team(), named)
+    test = channel_services.test_channel(actor=people.actor("admin"), proposal=proposal)
+    until(lambda: ChannelTest.objects.filter(id=test.id).exclude(state="RUNNING").exists(), "the channel's test")
+    return str(test.id)
 
 
 def _counted(people: Any) -> None:

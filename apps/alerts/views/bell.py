@@ -1,18 +1,18 @@
-"""The bell: a person's notices."""
+"""The bell, a person's notices; and the built-in outbox."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.alerts import selectors, services
 from apps.core.http import PageRequest
-
-from . import selectors, services
 
 
 @require_safe
@@ -41,3 +41,12 @@ def read(request: PageRequest, notice_id: UUID) -> HttpResponse:
 def read_all(request: PageRequest) -> HttpResponse:
     services.mark_read(actor=request.actor)
     return redirect("alerts:notices")
+
+
+@require_safe
+def outbox(request: PageRequest) -> HttpResponse:
+    """Mail that was written to files: one's own; everybody's for who operates Lockgate, and in a demo."""
+    everybody = selectors.sees_every_mail(request.actor, demo=settings.LOCKGATE.demo)
+    page = selectors.outbox(request.actor, everybody=everybody, cursor=request.GET.get("cursor", ""))
+    shown = {"page": page, "everybody": everybody, "leaves": selectors.mail_leaves()}
+    return render(request, "alerts/outbox.html", shown)

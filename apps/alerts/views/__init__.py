@@ -1,0 +1,1 @@
+"""Pages of the bell and the outbox, of channels, routes and deliveries."""
