@@ -13,6 +13,7 @@ from apps.alerts import services as alerts
 from . import people
 from .kinds import kind
 from .models import Change
+from .people import LOCKGATE
 
 LEVELS: dict[str, alerts.Level] = {"LOW": "INFO", "MEDIUM": "INFO", "HIGH": "WARN"}
 
@@ -37,7 +38,7 @@ def opened(change: Change, *, again: bool = False) -> None:
 def questioned(change: Change) -> None:
     """A reviewer wants something else."""
     sentence = _said(change, _("A reviewer asks for something else in change %(number)s: %(title)s"))
-    _notify(change, people.makers(change), sentence, "WARN")
+    _tell(change, sentence, "WARN", _("Open it to read what is asked for, then edit it:"))
 
 
 def decided(change: Change) -> None:
@@ -49,12 +50,25 @@ def decided(change: Change) -> None:
         Change.EXPIRED: _("Change %(number)s expired before anybody decided: %(title)s"),
     }
     level: alerts.Level = "INFO" if change.state == Change.APPROVED else "WARN"
-    _notify(change, people.makers(change), _said(change, words[change.state]), level)
+    _tell(change, _said(change, words[change.state]), level, _("Open it to read who decided and why:"))
 
 
 def applied(change: Change) -> None:
     """What was proposed holds now."""
-    _notify(change, people.makers(change), _said(change, _("Change %(number)s is applied: %(title)s")), "INFO")
+    sentence = _said(change, _("Change %(number)s is applied: %(title)s"))
+    _tell(change, sentence, "INFO", _("It holds from now on:"))
+
+
+def _tell(change: Change, sentence: str, level: alerts.Level, invitation: str) -> None:
+    """Its author and editors, in the bell and by mail; what reviewers wrote stays on the page."""
+    told = sorted(people.makers(change) - {LOCKGATE.id})
+    _notify(change, told, sentence, level)
+    shown = {"change": change, "plain": _is_plain(change), "invitation": invitation, "url": _url(change)}
+    body = render_to_string("changes/mail/decision.txt", shown)
+    for person in told:
+        alerts.send_mail(
+            user_id=person, subject_ref=f"change/{change.id}", subject=sentence, body=body, team_id=change.team_id
+        )
 
 
 def _said(change: Change, words: str) -> str:

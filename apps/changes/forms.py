@@ -23,12 +23,20 @@ STATES = (
 )
 
 
+RISKS = (("HIGH", _("High")), ("MEDIUM", _("Medium")), ("LOW", _("Low")))
+SORTS = tuple(f"{sign}{name}" for name in ("number", "expires", "title", "risk") for sign in ("", "-"))
+
+
 class Filter(forms.Form):
     """What the inbox shows; anything unknown shows the default."""
 
     show = forms.ChoiceField(choices=[(name, name) for name in (OPEN, NEEDS_ME, MINE, ALL)], required=False)
     kind = forms.ChoiceField(choices=[(kind.name, kind.label) for kind in KINDS.values()], required=False)
     state = forms.ChoiceField(choices=STATES, required=False)
+    risk = forms.ChoiceField(choices=RISKS, required=False)
+    team = forms.SlugField(required=False, max_length=40)
+    author = forms.CharField(required=False, max_length=120)
+    sort = forms.ChoiceField(choices=[(name, name) for name in SORTS], required=False)
     q = forms.CharField(required=False, max_length=200)
 
     def filters(self) -> Filters:
@@ -39,6 +47,10 @@ class Filter(forms.Form):
             kind=given.get("kind", ""),
             state=given.get("state", ""),
             text=given.get("q", ""),
+            risk=given.get("risk", ""),
+            team=given.get("team", ""),
+            author=given.get("author", ""),
+            sort=given.get("sort", ""),
         )
 
 

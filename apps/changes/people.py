@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 from apps.accounts import selectors as accounts
 from apps.core import access
-from apps.core.actor import system
+from apps.core.actor import Actor, system
 from apps.core.ids import Id
 
 from .models import Change, Participant
+
+# The account in whose name the product itself proposes: it cannot sign in, and it never approves.
+LOCKGATE = Actor(id="00000000-0000-7000-8000-00000000c0de", name="lockgate", kind="system")
 
 
 def reviewers(team_id: Id | None) -> frozenset[str]:

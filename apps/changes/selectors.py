@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,16 +16,17 @@ from apps.core import access
 from apps.core.actor import Actor
 from apps.core.clock import now
 from apps.core.ids import Id
-from apps.core.paging import Page, page
+from apps.core.paging import Page, page, sorted_page
 from apps.dataplane.errors import Conflict, LockgateError, NotFound
 
-from . import people
+from . import meaning, people, previewing, standing, timeline
 from .binding import derive, moved
 from .kinds import KINDS
 from .models import Change, Comment, Participant
 from .plans import by_pipeline, table
 from .shown import MINE, NEEDS_ME, OPEN, ChangeDetail, ChangeRow, Check, Decision, Editable, Filters, Part, Said
 
+SORTS = {"number": "number", "expires": "expires_at", "title": "title", "risk": "gravity"}
 SHOWN_STATES = {Change.OPEN: "AWAITING_REVIEW"}
 TEAMLESS_READERS = frozenset({access.ADMINISTRATOR, access.AUDITOR})
 
@@ -127,7 +129,12 @@ def changes(actor: Actor, filters: Filters, *, cursor: str = "", size: int = 50)
         # An administrator holds no team's role, but may read what is proposed for the organisation.
         access.require(actor, "change.view")
     _require_scope(actor)
-    found = page(_matching(actor, filters), by="number", cursor=cursor, size=size)
+    rows = _matching(actor, filters)
+    if filters.sort:
+        by = SORTS[filters.sort.removeprefix("-")]
+        found = sorted_page(rows, by=by, descending=filters.sort.startswith("-"), cursor=cursor, size=size)
+    else:
+        found = page(rows, by="number", cursor=cursor, size=size)
     return Page(_rows(actor, found.rows), older=found.older, newer=found.newer)
 
 
@@ -146,6 +153,14 @@ def _matching(actor: Actor, filters: Filters) -> QuerySet[Change]:
         rows = rows.filter(kind=filters.kind)
     if filters.team:
         rows = rows.filter(team__slug=filters.team)
+    if filters.risk:
+        rows = rows.filter(risk=filters.risk)
+    if filters.author:
+        wrote = Participant.objects.filter(change_id=OuterRef("id"), part=Participant.AUTHOR)
+        rows = rows.filter(Exists(wrote.filter(person__name__icontains=filters.author)))
+    if filters.sort.endswith("risk"):
+        gravity = Case(When(risk="HIGH", then=3), When(risk="MEDIUM", then=2), default=1, output_field=IntegerField())
+        rows = rows.annotate(gravity=gravity)
     if filters.text:
         number = filters.text.removeprefix("#")
         by_number = Q(number=int(number)) if number.isdecimal() and len(number) < 16 else Q()
@@ -171,6 +186,11 @@ def _needing(actor: Actor) -> QuerySet[Change]:
 def waiting_count(actor: Actor) -> int:
     """How many changes wait for this person's review; for the navigation."""
     return _needing(actor).count()
+
+
+def mine_count(actor: Actor) -> int:
+    """How many open changes this person proposed or edited; for the tabs."""
+    return _matching(actor, Filters(show=MINE, state=Change.OPEN)).count()
 
 
 def waiting(actor: Actor, *, limit: int = 5) -> list[ChangeRow]:
@@ -240,6 +260,7 @@ def change(actor: Actor, number: int) -> ChangeDetail:
     maker = mine is not None and mine.part != Participant.REVIEWER
     plan = table(found.binding.get("plans_before", []), found.binding.get("plans_after", []))
     may_propose = access.allowed(actor, KINDS[found.kind].proposals.ACTION, found.team_id)
+    waiting = found.state in (Change.OPEN, Change.APPROVED)
     return ChangeDetail(
         row=_row(actor, found, parts, names),
         reason=found.reason,
@@ -252,7 +273,12 @@ def change(actor: Actor, number: int) -> ChangeDetail:
         pipelines=by_pipeline(plan),
         parts=tuple(_part(part, found, names) for part in parts),
         comments=tuple(Said(names.get(str(said.person_id), ""), said.text, said.created_at) for said in comments),
-        checks=_checks(found, parts) if found.state in (Change.OPEN, Change.APPROVED) else (),
+        checks=_checks(found, parts) if waiting else (),
+        checked_at=now() if waiting else None,
+        differences=meaning.differences(found.kind, found.exhibits.get("proposal_before"), found.proposal),
+        seen=previewing.seen(found.team_id, plan) if waiting else (),
+        timeline=timeline.timeline(found, parts, comments, names),
+        standing=standing.standing(found, parts),
         decision=_decision(actor, found, mine, parts),
         may_edit=found.state == Change.OPEN and may_propose and (mine is None or maker),
         may_withdraw=author and found.state in (Change.OPEN, Change.APPROVED),
@@ -300,17 +326,19 @@ def _why_not(actor: Actor, change: Change, mine: Participant | None) -> str:
 
 def _checks(change: Change, parts: Sequence[Participant]) -> tuple[Check, ...]:
     """Derived again at this moment, as the applier will before it applies."""
+    began = perf_counter()
     try:
         now_ = derive(change.kind, change.team_id, change.proposal).document
     except LockgateError as error:
         return (Check("failed", error.sentence),)
+    took = _("%(n)s s") % {"n": f"{perf_counter() - began:.1f}"}
     bound = change.binding
     difference = moved(bound, now_)
     pipelines = len({plan["pipeline"] for plan in now_["plans_after"]})
     recompiled = ngettext("Plan of %(n)s pipeline recompiled", "Plans of %(n)s pipelines recompiled", pipelines)
     same_plans = all(bound[side] == now_[side] for side in ("plans_before", "plans_after"))
     base = bound["base_version"]
-    checks = [Check("done", _("The proposal is valid"))]
+    checks = [Check("done", _("The proposal is valid"), took)]
     if bound["base_version"] == now_["base_version"]:
         still = (
             _("Based on version %(n)s, which is still active") % {"n": base}

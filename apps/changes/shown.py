@@ -10,7 +10,11 @@ from uuid import UUID
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from .meaning import Difference
 from .plans import PipelinePlan, PlanRow
+from .previewing import Seen
+from .standing import Standing
+from .timeline import Moment
 
 NEEDS_ME, MINE, OPEN, ALL = "needs-me", "mine", "open", "all"
 
@@ -24,6 +28,9 @@ class Filters:
     state: str = ""
     text: str = ""
     team: str = ""
+    risk: str = ""
+    author: str = ""
+    sort: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,11 @@ class Said:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was checked just now, and how it came out: done, failed or waiting."""
+    """One thing that was checked just now, how it came out (done, failed or waiting), and how long it took."""
 
     state: str
     label: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,11 @@ class ChangeDetail:
     parts: tuple[Part, ...]
     comments: tuple[Said, ...]
     checks: tuple[Check, ...]
+    checked_at: datetime | None
+    differences: tuple[Difference, ...]
+    seen: tuple[Seen, ...]
+    timeline: tuple[Moment, ...]
+    standing: Standing | None
     decision: Decision
     may_edit: bool
     may_withdraw: bool
@@ -133,6 +146,11 @@ class ChangeDetail:
     proposal: dict[str, Any]
     outcome: str
     applied_at: datetime | None
+
+    @property
+    def weakens(self) -> bool:
+        """Whether it is a policy that lets more become readable or linkable."""
+        return self.row.kind == "policy" and self.row.risk == "HIGH"
 
     @property
     def stale(self) -> bool:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.core import access
 from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Denied, LockgateError
@@ -145,6 +146,7 @@ def _show(request: PageRequest, number: int, *, decision: Decide | None = None, 
         "change": detail,
         "decide": decision or Decide(initial={"seen": detail.binding_hash}),
         "say": say or Say(),
+        "invite_url": reverse("accounts:invite") if access.allowed(request.actor, "membership.propose") else "",
     }
     failed = (decision is not None and decision.errors) or (say is not None and say.errors)
     return render(request, "changes/change.html", shown, status=422 if failed else 200)

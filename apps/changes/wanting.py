@@ -15,9 +15,7 @@ from apps.core.actor import Actor
 from apps.dataplane.errors import LockgateError, NotFound
 
 from .models import Change
-
-LOCKGATE = Actor(id="00000000-0000-7000-8000-00000000c0de", name="lockgate", kind="system")
-
+from .people import LOCKGATE
 
 Propose = Callable[..., Change]
 

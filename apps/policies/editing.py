@@ -86,7 +86,7 @@ def opened(row: Policy | None, teams: list[tuple[str, str]], proposal: Mapping[s
     base = row.active_version if row else 0
     if proposal is None and row:
         proposal = {"slug": row.slug, "name": row.name, "text": selectors.version(row).text}
-    text = proposal["text"] if proposal else {"format": FORMAT, "rules": [EXAMPLE]}
+    text: dict[str, Any] = proposal["text"] if proposal else {"format": FORMAT, "rules": [EXAMPLE]}
     head = {"slug": proposal["slug"], "name": proposal["name"]} if proposal else {}
     if row:
         head["team"] = str(row.team_id)
@@ -134,7 +134,7 @@ def _switch(editing: Editing, mode: Mode) -> None:
     """Show the same rules in the other way; a text that cannot be read stays a text."""
     if mode == "yaml":
         editing.text, editing.mode = editing.yaml, "yaml"
-        editing.head.data = {**editing.head.data.dict(), "text": editing.text}
+        editing.head.data = {**dict(editing.head.data.items()), "text": editing.text}
         return
     document = editing.document()
     if len(parse(document)) > MOST_SHOWN:

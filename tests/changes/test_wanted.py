@@ -9,7 +9,7 @@ from apps.accounts.models import Team, User
 from apps.audit.models import Event
 from apps.changes import services
 from apps.changes.models import Change, Participant
-from apps.changes.wanting import LOCKGATE
+from apps.changes.people import LOCKGATE
 from apps.core import wanted
 from apps.core.models import ProposalWanted
 from apps.dataplane.errors import Denied
