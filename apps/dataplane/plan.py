@@ -32,7 +32,8 @@ class TableRef:
     table: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.table}"
+        """`.` is a connection's own folder, which needs no name."""
+        return self.table if self.schema == "." else f"{self.schema}.{self.table}"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from apps.accounts.models import Team
 from apps.core.ids import uuid7
 from apps.core.models import Record
+from apps.dataplane.plan import TableRef
 
 # The words of a name such as `contact_e-mail`; the text search would take what has dots and slashes for an address.
 NAME_WORDS = SearchVector(
@@ -116,7 +117,7 @@ class Dataset(Record):
         constraints: ClassVar = [models.UniqueConstraint(name="dataset_name", fields=["connection", "schema", "table"])]
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.table}"
+        return str(TableRef(self.schema, self.table))
 
 
 class Column(Record):
