@@ -26,7 +26,7 @@ from apps.core.clock import now
 from apps.core.ids import uuid7
 from apps.grants.models import LegalHold
 from apps.incidents.models import Incident
-from apps.sources.models import ConnectionTest, Discovery
+from apps.sources.models import ConnectionTest, Discovery, Profile
 from tests.alerts.support import WEBHOOK, alert_route, webhook_channel
 from tests.policies.support import DEFINITION, Crm, rule
 from tests.retention.support import kept
@@ -162,6 +162,8 @@ sources:discovery             GET    in        --       ok     ok       ok      
 sources:test                  GET    in        --       ok     ok       ok      ok       ok      --
 sources:propose               POST   in        --       no     ok       no      no       no      --
 sources:connection            GET    in        --       ok     ok       ok      ok       ok      --
+sources:setup                 GET    in        --       ok     ok       ok      ok       ok      --
+sources:setup                 POST   in        --       no     ok       ok      no       no      --
 sources:edit                  GET    in        --       no     ok       no      no       no      --
 sources:edit                  POST   in        --       no     ok       no      no       no      --
 sources:retest                POST   in        --       no     ok       ok      no       no      --
@@ -174,6 +176,16 @@ sources-api:discover          POST   in        --       no     ok       ok      
 sources-api:test_result       GET    in        --       ok     ok       ok      ok       ok      --
 sources-api:discovery         GET    in        --       ok     ok       ok      ok       ok      --
 sources-api:datasets          GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:kinds             GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:coverage          GET    in        --       ok     ok       ok      ok       ok      --
+sources-api:profile           GET    in        --       ok     ok       ok      ok       ok      --
+sources-api:profile           POST   in        --       no     ok       ok      no       no      --
+sources-api:columns           GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:classify          POST   in        no       no     ok       ok      no       no      no
+sources-api:sheet             GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:sheet             POST   in        no       no     ok       ok      no       no      no
+sources-api:drift             GET    in        no       ok     ok       ok      ok       ok      no
+sources-api:settle            POST   in        no       no     ok       ok      no       no      no
 sources-api:dataset           GET    in        --       ok     ok       ok      ok       ok      --
 
 policies:policies             GET    in        no       ok     ok       ok      ok       ok      no
@@ -223,25 +235,46 @@ pipelines-api:pipeline        GET    in        --        ok     ok       ok     
 pipelines-api:pipelines       GET    in        no        ok     ok       ok      ok       ok      no
 pipelines-api:plan            GET    in        --        ok     ok       ok      ok       ok      --
 pipelines-api:resume          POST   in        --        no     ok       ok      no       no      --
+pipelines-api:results         GET    in        --       ok     ok       ok      ok       ok      --
+pipelines-api:suggestions     GET    in        --       ok     ok       ok      ok       ok      --
+pipelines-api:suite           GET    in        --       ok     ok       ok      ok       ok      --
+pipelines-api:suite_export    GET    in        --       ok     ok       ok      ok       ok      --
+pipelines-api:suite_import    POST   in        --       no     ok       no      no       no      --
+pipelines-api:judge           POST   in        --       no     ok       no      no       no      --
+pipelines-api:expectations    GET    in        no       ok     ok       ok      ok       ok      no
+pipelines-api:times           GET    in        no       ok     ok       ok      ok       ok      no
 pipelines-api:start           POST   in        --        no     ok       no      no       no      --
 
 runs:again                    POST   in        --        no     ok       no      no       no      --
 runs:cancel                   POST   in        --        no     ok       ok      no       no      --
 runs:checks                   GET    in        --        ok     ok       ok      ok       ok      --
 runs:events                   GET    in        --        ok     ok       ok      ok       ok      --
+runs:compare                  GET    in        --        ok     ok       ok      ok       ok      --
 runs:log                      GET    in        --        ok     ok       ok      ok       ok      --
 runs:log_file                 GET    in        --        ok     ok       ok      ok       ok      --
+runs:new                      GET    in        --        no     ok       no      no       no      --
+runs:new                      POST   in        --        no     ok       no      no       no      --
 runs:manifest                 GET    in        --        ok     ok       ok      ok       ok      --
 runs:manifest_file            GET    in        --        ok     ok       ok      ok       ok      --
 runs:plan                     GET    in        --        ok     ok       ok      ok       ok      --
 runs:quarantine               GET    in        --        ok     ok       ok      ok       ok      --
+runs:recall                   GET    in        --        no     ok       ok      no       no      --
+runs:recall                   POST   in        --        no     ok       ok      no       no      --
+runs:recall_file              GET    in        --        --     --       --      --       --      --
+runs:repeat                   POST   in        --        no     ok       no      no       no      --
 runs:run                      GET    in        --        ok     ok       ok      ok       ok      --
 runs:runs                     GET    in        no        ok     ok       ok      ok       ok      no
+runs:sheet                    GET    in        no        ok     ok       ok      ok       ok      no
 runs-api:cancel               POST   in        --        no     ok       ok      no       no      --
 runs-api:checks               GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:compare              GET    in        --        --     --       --      --       --      --
 runs-api:log                  GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:manifest             GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:plan                 GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:recall               GET    in        --        ok     ok       ok      ok       ok      --
+runs-api:recall               POST   in        --        no     ok       ok      no       no      --
+runs-api:repeat               POST   in        --        no     ok       no      no       no      --
+runs-api:retry                POST   in        --        no     ok       no      no       no      --
 runs-api:run                  GET    in        --        ok     ok       ok      ok       ok      --
 runs-api:runs                 GET    in        no        ok     ok       ok      ok       ok      no
 runs-api:runs                 POST   in        --        no     ok       no      no       no      --
@@ -266,6 +299,11 @@ changes-api:roll_back         POST   in        --        no     no       ok     
 changes-api:withdraw          POST   in        --        no     no       no      no       no      --
 
 incidents:acknowledge         POST   in        --        no     ok       ok      ok       no      --
+incidents:assign              POST   in        --        no     ok       ok      ok       no      --
+incidents:comment             POST   in        --        no     ok       ok      ok       no      --
+incidents:reopen              POST   in        --        no     ok       ok      ok       no      --
+incidents:snooze              POST   in        --        no     ok       ok      ok       no      --
+incidents:many                POST   in        no        no     ok       ok      ok       no      ok
 incidents:incident            GET    in        --        ok     ok       ok      ok       ok      --
 retention:rules               GET    in        no       ok     ok       ok      ok       ok      no
 retention:new                 GET    in        no       no     no       ok      no       no      no
@@ -299,6 +337,11 @@ retention-api:release_hold    POST   in        --       no     no       ok      
 incidents:incidents           GET    in        no        ok     ok       ok      ok       ok      ok
 incidents:resolve             POST   in        --        no     ok       ok      ok       no      --
 incidents-api:acknowledge     POST   in        --        no     ok       ok      ok       no      --
+incidents-api:assign          POST   in        --        no     ok       ok      ok       no      --
+incidents-api:comment         POST   in        --        no     ok       ok      ok       no      --
+incidents-api:reopen          POST   in        --        no     ok       ok      ok       no      --
+incidents-api:snooze          POST   in        --        no     ok       ok      ok       no      --
+incidents-api:many            POST   in        no        no     ok       ok      ok       no      ok
 incidents-api:incident        GET    in        --        ok     ok       ok      ok       ok      --
 incidents-api:incidents       GET    in        no        ok     ok       ok      ok       ok      ok
 incidents-api:resolve         POST   in        --        no     ok       ok      ok       no      --
@@ -363,6 +406,7 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "sources:test": lambda world: {"batch": _test(world)},
     "sources:propose": lambda world: {"batch": _test(world)},
     "sources:connection": lambda world: _connection(world),
+    "sources:setup": lambda world: _connection(world),
     "sources:edit": lambda world: _connection(world),
     "sources:retest": lambda world: _connection(world),
     "sources:discover": lambda world: _connection(world),
@@ -371,6 +415,8 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "sources-api:discover": lambda world: {"connection_id": _crm(world).connection.id},
     "sources-api:test_result": lambda world: {"batch": _test(world)},
     "sources-api:discovery": lambda world: {"discovery_id": _discovery(world)},
+    "sources-api:coverage": lambda world: {"connection_id": _crm(world).connection.id},
+    "sources-api:profile": lambda world: _profiled(world),
     "sources-api:dataset": lambda world: {"dataset_id": _crm(world).columns["leads.phone"].dataset_id},
     "policies:policy": lambda world: _policy(world),
     "policies:edit": lambda world: _policy(world),
@@ -382,7 +428,7 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "pipelines:*": lambda world: _pipeline(world),
     "pipelines:result": lambda world: _checked(world),
     "pipelines:suite_export": lambda world: {**_pipeline(world), "stream": "customers"},
-    "pipelines-api:*": lambda world: _pipeline(world),
+    "pipelines-api:*": lambda world: {**_pipeline(world), "stream": "customers"},
     "runs:*": lambda world: {"number": Shop.opened(world).published().number},
     "runs-api:*": lambda world: {"number": Shop.opened(world).published().number},
     "changes:*": lambda world: {"number": _change(world)},
@@ -413,6 +459,7 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
 BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "pipelines:check": lambda world: {"team": "crm"},
     "pipelines:tables": lambda world: {"team": "crm"},
+    "pipelines-api:judge": lambda world: {"team": "crm", "proposal": {}},
     "incidents:resolve": lambda world: {"kind": "fixed", "resolution": "Mended."},
     "incidents-api:resolve": lambda world: {"kind": "fixed", "resolution": "Mended."},
     "incidents:comment": lambda world: {"text": "Seen."},
@@ -479,6 +526,13 @@ def _policy(world: World) -> dict[str, Any]:
 
 def _discovery(world: World) -> object:
     return Discovery.objects.create(connection=_crm(world).connection).id
+
+
+def _profiled(world: World) -> dict[str, Any]:
+    dataset = _crm(world).columns["leads.phone"].dataset
+    body = {"rows": 0, "sampled": False, "at": "2026-01-01T00:00:00+00:00", "columns": []}
+    Profile.objects.create(dataset=dataset, state=Profile.DONE, body=body)
+    return {"dataset_id": dataset.id}
 
 
 def _test(world: World) -> object:
