@@ -19,12 +19,16 @@ from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, p
 from apps.dataplane.errors import NotFound
 
 from . import selectors, services
-from .forms import Filter
+from .forms import RISKS, SORTS, Filter
 from .kinds import KINDS
 
 SHOW = OpenApiParameter("show", OpenApiTypes.STR, enum=["open", "needs-me", "mine", "all"])
 KIND = OpenApiParameter("kind", OpenApiTypes.STR, enum=list(KINDS))
 STATE = OpenApiParameter("state", OpenApiTypes.STR)
+RISK = OpenApiParameter("risk", OpenApiTypes.STR, enum=[name for name, _label in RISKS])
+TEAM = OpenApiParameter("team", OpenApiTypes.STR, description="A team's short name.")
+AUTHOR = OpenApiParameter("author", OpenApiTypes.STR, description="Part of the author's name.")
+SORT = OpenApiParameter("sort", OpenApiTypes.STR, enum=list(SORTS))
 TEXT = OpenApiParameter("q", OpenApiTypes.STR, description="A number, or words of the title.")
 
 
@@ -63,6 +67,43 @@ class PartSerializer(serializers.Serializer[Any]):
     counts = serializers.BooleanField()
 
 
+class DifferenceSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class SeenSerializer(serializers.Serializer[Any]):
+    column = serializers.CharField()
+    shape = serializers.CharField()
+    rows = serializers.IntegerField()
+    now = serializers.CharField()
+    proposed = serializers.CharField()
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(["done", "failed", "waiting"])
+    label = serializers.CharField()
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    given = serializers.ListField(child=serializers.CharField())
+    missing = serializers.IntegerField()
+    may = serializers.ListField(child=serializers.CharField(), help_text="Who may still approve.")
+    barred = serializers.ListField(child=serializers.CharField(), help_text="Reviewers who wrote or edited it.")
+    stuck = serializers.BooleanField(help_text="It cannot be approved as things are.")
+    sentence = serializers.CharField()
+    remedy = serializers.CharField()
+
+
+class MomentSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    who = serializers.CharField()
+    what = serializers.CharField()
+    note = serializers.CharField()
+    text = serializers.CharField()
+
+
 class ChangeDetailSerializer(serializers.Serializer[Any]):
     change = ChangeSerializer(source="row")
     reason = serializers.CharField()
@@ -73,7 +114,13 @@ class ChangeDetailSerializer(serializers.Serializer[Any]):
     seen = serializers.CharField(source="binding_hash", help_text="Send it back with a decision.")
     text_before = serializers.CharField()
     text_after = serializers.CharField()
+    differences = DifferenceSerializer(many=True)
     plan = PlanRowSerializer(many=True)
+    seen_by_readers = SeenSerializer(many=True, source="seen", help_text="Shapes, never values.")
+    checks = CheckSerializer(many=True)
+    checked_at = serializers.DateTimeField(allow_null=True)
+    standing = StandingSerializer(allow_null=True)
+    timeline = MomentSerializer(many=True)
     parts = PartSerializer(many=True)
     outcome = serializers.CharField()
     applied_at = serializers.DateTimeField(allow_null=True)
@@ -89,6 +136,7 @@ class ProposeSerializer(serializers.Serializer[Any]):
 class EditSerializer(serializers.Serializer[Any]):
     proposal = serializers.DictField()
     reason = serializers.CharField(required=False, allow_blank=True)
+    seen = serializers.CharField(required=False, max_length=64, help_text="`seen` of the change as it was read.")
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
@@ -107,7 +155,7 @@ class ReasonSerializer(serializers.Serializer[Any]):
 @extend_schema(
     methods=["GET"],
     tags=["changes"],
-    parameters=[SHOW, KIND, STATE, TEXT, CURSOR],
+    parameters=[SHOW, KIND, STATE, RISK, TEAM, AUTHOR, TEXT, SORT, CURSOR],
     responses=cursor_page(ChangeSerializer),
 )
 @extend_schema(

@@ -193,6 +193,11 @@ def mine_count(actor: Actor) -> int:
     return _matching(actor, Filters(show=MINE, state=Change.OPEN)).count()
 
 
+def open_count(actor: Actor) -> int:
+    """How many changes that this person may see are open; for the tabs."""
+    return _matching(actor, Filters(show=OPEN)).count()
+
+
 def waiting(actor: Actor, *, limit: int = 5) -> list[ChangeRow]:
     """The changes that wait for this person's review, soonest to expire first; for the home page."""
     return _rows(actor, list(_needing(actor).order_by("expires_at", "number")[:limit]))

@@ -32,6 +32,10 @@ class Filters:
     author: str = ""
     sort: str = ""
 
+    @property
+    def narrowed(self) -> bool:
+        return any((self.kind, self.state, self.text, self.team, self.risk, self.author))
+
 
 @dataclass(frozen=True)
 class Editable:

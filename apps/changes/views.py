@@ -12,13 +12,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.accounts import selectors as accounts
 from apps.core import access
 from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Denied, LockgateError
 
 from . import selectors, services
-from .forms import STATES, Decide, Edit, Filter, Say
+from .forms import RISKS, STATES, Decide, Edit, Filter, Say
 from .kinds import KINDS
 from .shown import ALL, MINE, NEEDS_ME, OPEN
 
@@ -33,9 +34,9 @@ def changes(request: PageRequest) -> HttpResponse:
     tabs = [
         {"url": f"{here}?show={name}", "label": label, "active": filters.show == name, "badge": badge}
         for name, label, badge in (
-            (OPEN, _("Open"), 0),
-            (NEEDS_ME, _("Needs me"), waiting),
-            (MINE, _("Mine"), 0),
+            (OPEN, _("Open"), selectors.open_count(request.actor)),
+            (NEEDS_ME, _("Waiting for me"), waiting),
+            (MINE, _("Mine"), selectors.mine_count(request.actor)),
             (ALL, _("All"), 0),
         )
     ]
@@ -46,6 +47,8 @@ def changes(request: PageRequest) -> HttpResponse:
         "waiting": waiting,
         "kinds": [(kind.name, kind.label) for kind in KINDS.values()],
         "states": STATES,
+        "risks": RISKS,
+        "teams": [(team.slug, team.name) for team in accounts.teams(request.actor)],
     }
     return render(request, "changes/changes.html", shown)
 
