@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -13,6 +16,8 @@ from apps.dataplane.errors import LockgateError
 from . import problems
 
 OWN_PAGES = (400, 403, 404, 500, 503)
+AWAY = (OperationalError, InterfaceError)
+RETRY_SECONDS = "5"
 
 
 def failure(request: HttpRequest, error: LockgateError) -> HttpResponse:
@@ -45,7 +50,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def broken(request: HttpRequest) -> HttpResponse:
+    """A bug; or the database is away, whichever layer found out."""
+    if isinstance(sys.exc_info()[1], AWAY):
+        return away(request)
     return problems.bug(request) if request.path.startswith("/api/") else _page(request, 500)
+
+
+def away(request: HttpRequest) -> HttpResponse:
+    """The database does not answer: a page that asks it nothing."""
+    response = problems.away(request) if request.path.startswith("/api/") else _page(request, 503)
+    response["Retry-After"] = RETRY_SECONDS
+    return response
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:

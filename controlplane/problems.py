@@ -59,6 +59,13 @@ def not_found(request: HttpRequest) -> JsonResponse:
     return JsonResponse(told, status=404, content_type=CONTENT_TYPE)
 
 
+def away(request: HttpRequest) -> JsonResponse:
+    """The database does not answer."""
+    sentence = _("Lockgate cannot reach its database. Nothing was changed; try again in a moment.")
+    told = _plain(request, 503, sentence, code="away")
+    return JsonResponse(told, status=503, content_type=CONTENT_TYPE)
+
+
 def bug(request: HttpRequest) -> JsonResponse:
     """Something failed that should not."""
     told = _plain(request, 500, _("Lockgate failed in a way that it should not; its log has the place."), code="bug")

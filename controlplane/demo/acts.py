@@ -39,28 +39,25 @@ class Act:
     do: Callable[[Actor, Facts], str]
 
 
-def _compare(actor: Actor, facts: Facts) -> str:
-    _enqueue("compare")
-    return reverse("demo:rows")
+def _asked(name: str, back: str = TOUR) -> Callable[[Actor, Facts], str]:
+    """An act at a source of the demo: a worker does it."""
 
+    def ask(actor: Actor, facts: Facts) -> str:
+        with transaction.atomic():
+            jobs.enqueue("demo.act", subject=f"demo/{name}")
+        return reverse(back)
 
-def _add_column(actor: Actor, facts: Facts) -> str:
-    _enqueue("add-column")
-    return reverse(TOUR)
-
-
-def _add_room(actor: Actor, facts: Facts) -> str:
-    _enqueue("add-room")
-    return reverse(TOUR)
-
-
-def _enqueue(name: str) -> None:
-    with transaction.atomic():
-        jobs.enqueue("demo.act", subject=f"demo/{name}")
+    return ask
 
 
 def _start(actor: Actor, facts: Facts) -> str:
     run = runs.start(actor=actor, pipeline_id=facts.pipeline.id)
+    run.refresh_from_db()
+    return reverse("runs:run", args=[run.number])
+
+
+def _start_orders(actor: Actor, facts: Facts) -> str:
+    run = runs.start(actor=actor, pipeline_id=facts.orders.id)
     run.refresh_from_db()
     return reverse("runs:run", args=[run.number])
 
@@ -186,9 +183,12 @@ def _connect(actor: Actor, facts: Facts) -> str:
 
 
 ACTS: Mapping[str, Act] = {
-    "compare": Act("alice", _compare),
-    "add-column": Act("alice", _add_column),
-    "add-room": Act("alice", _add_room),
+    "compare": Act("alice", _asked("compare", "demo:rows")),
+    "add-column": Act("alice", _asked("add-column")),
+    "add-room": Act("alice", _asked("add-room")),
+    "break-file": Act("alice", _asked("break-file")),
+    "mend-file": Act("alice", _asked("mend-file")),
+    "start-orders": Act("alice", _start_orders),
     "start": Act("alice", _start),
     "discover": Act("alice", _discover),
     "classify": Act("alice", _classify),

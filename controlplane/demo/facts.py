@@ -6,10 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from apps.accounts.models import User
+from apps.alerts.models import Delivery
 from apps.audit import selectors as audit
 from apps.changes.models import Change
 from apps.core.actor import system
 from apps.core.models import Job
+from apps.incidents.models import Incident
 from apps.pipelines.models import Pipeline
 from apps.policies.models import Policy
 from apps.runs.models import Run
@@ -42,14 +44,42 @@ class Facts:
         return Pipeline.objects.select_related("team", "source__team").get(slug=governed.PIPELINE)
 
     @cached_property
-    def runs(self) -> list[Run]:
-        """Of the tour's pipeline, oldest first."""
-        newest = Run.objects.filter(pipeline__slug=governed.PIPELINE).order_by("-number")
+    def orders(self) -> Pipeline:
+        return Pipeline.objects.get(slug=governed.ORDERS_PIPELINE)
+
+    @cached_property
+    def _newest(self) -> list[Run]:
+        """Of the tour's two pipelines, oldest first."""
+        ours = (governed.PIPELINE, governed.ORDERS_PIPELINE)
+        newest = Run.objects.filter(pipeline__slug__in=ours).order_by("-number").select_related("pipeline")
         return list(newest.defer("plan")[:MOST_RUNS])[::-1]
 
-    def run_after(self, at: Any, *states: str) -> Run | None:
+    @cached_property
+    def runs(self) -> list[Run]:
+        return [run for run in self._newest if run.pipeline.slug == governed.PIPELINE]
+
+    @cached_property
+    def order_runs(self) -> list[Run]:
+        return [run for run in self._newest if run.pipeline.slug == governed.ORDERS_PIPELINE]
+
+    def run_after(self, at: Any, *states: str, orders: bool = False) -> Run | None:
         """The first run in one of these states that began after that moment; None without a moment."""
-        return next((run for run in self.runs if at and run.created_at > at and run.state in states), None)
+        runs = self.order_runs if orders else self.runs
+        return next((run for run in runs if at and run.created_at > at and run.state in states), None)
+
+    def incident_of(self, run: Run | None) -> Incident | None:
+        """The incident that the closed gate of this run raised."""
+        if run is None:
+            return None
+        rows = Incident.objects.filter(subject=f"pipeline/{run.pipeline_id}", created_at__gte=run.created_at)
+        return rows.order_by("number").first()
+
+    def mails_about(self, incident: Incident | None) -> list[str]:
+        """Subject lines of what was mailed when it opened, each once however many people got it."""
+        if incident is None:
+            return []
+        rows = Delivery.objects.filter(subject_ref=f"incident/{incident.id}", channel="mail", event="incident.opened")
+        return sorted(set(rows.values_list("subject", flat=True)))
 
     @cached_property
     def column(self) -> Column | None:
@@ -83,7 +113,7 @@ class Facts:
     @property
     def busy(self) -> str:
         """What is under way, as a sentence; the next move waits for it."""
-        run = next((one for one in self.runs if one.state not in Run.ENDED), None)
+        run = next((one for one in self._newest if one.state not in Run.ENDED), None)
         if run is not None:
             return f"Run {run.number} is under way."
         if Job.objects.filter(kind__in=WAITED_FOR, state__in=[Job.QUEUED, Job.CLAIMED]).exists():

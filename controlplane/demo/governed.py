@@ -6,8 +6,10 @@ from typing import Any
 
 DOMAIN = "acme.example"
 SOURCE, DESTINATION = "demo_crm", "demo_warehouse"
-CONNECTIONS = (SOURCE, DESTINATION)
+FILES = "partner_files"
+CONNECTIONS = (SOURCE, DESTINATION, FILES)
 PIPELINE = "customers-to-warehouse"
+ORDERS_PIPELINE = "partner-orders"
 
 PEOPLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("bob", ("steward", "reviewer"), ()),
@@ -72,10 +74,12 @@ POLICY: dict[str, Any] = {
 }
 
 
-def connection(name: str, settings: dict[str, Any], zone: str, credentials: dict[str, Any]) -> dict[str, Any]:
+def connection(
+    name: str, settings: dict[str, Any], zone: str, credentials: dict[str, Any], kind: str = "postgresql"
+) -> dict[str, Any]:
     definition = {"format": 1, "settings": settings, "zone": zone, "region": "eu", "credentials": credentials}
     title = name.replace("_", " ").capitalize().replace("crm", "CRM")
-    return {"slug": name.replace("_", "-"), "name": title, "kind": "postgresql", "definition": definition}
+    return {"slug": name.replace("_", "-"), "name": title, "kind": kind, "definition": definition}
 
 
 def classification(connection_id: str) -> dict[str, Any]:
@@ -85,6 +89,39 @@ def classification(connection_id: str) -> dict[str, Any]:
         for column, tags in known.items()
     ]
     return {"connection": connection_id, "columns": columns}
+
+
+def orders_classification(connection_id: str) -> dict[str, Any]:
+    known: dict[str, list[str]] = {
+        "order_id": [], "customer_email": ["pii.contact.email"], "city": [], "amount": [], "ordered_on": [],
+    }  # fmt: skip
+    columns = [{"schema": ".", "table": "orders", "column": name, "tags": tags} for name, tags in known.items()]
+    return {"connection": connection_id, "columns": columns}
+
+
+def orders_pipeline(source: str, destination: str) -> dict[str, Any]:
+    """A partner's file, replaced every day, and a gate that knows how many orders a day has."""
+    stream = {
+        "name": "orders",
+        "source": {"schema": ".", "table": "orders"},
+        "destination": {"schema": "public", "table": "partner_orders"},
+    }
+    definition = {
+        "format": 1,
+        "purpose": "analytics",
+        "streams": [stream],
+        "output_checks": [
+            _check("enough-orders", "orders", "table_row_count_to_be_between", min_value=9_000, max_value=12_000),
+            _check("order-unique", "orders", "column_values_to_be_unique", column="order_id"),
+        ],
+    }
+    return {
+        "slug": ORDERS_PIPELINE,
+        "name": "Partner orders",
+        "source": source,
+        "destination": destination,
+        "definition": definition,
+    }
 
 
 def pipeline(source: str, destination: str) -> dict[str, Any]:
@@ -152,11 +189,13 @@ def _payments() -> dict[str, Any]:
     }
 
 
-def _output_checks() -> list[dict[str, Any]]:
-    def check(id: str, stream: str, expectation: str, severity: str = "ERROR", **kwargs: Any) -> dict[str, Any]:
-        name = f"expect_{expectation}"
-        return {"id": id, "stream": stream, "expectation": name, "kwargs": kwargs, "severity": severity}
+def _check(id: str, stream: str, expectation: str, severity: str = "ERROR", **kwargs: Any) -> dict[str, Any]:
+    name = f"expect_{expectation}"
+    return {"id": id, "stream": stream, "expectation": name, "kwargs": kwargs, "severity": severity}
 
+
+def _output_checks() -> list[dict[str, Any]]:
+    check = _check
     return [
         check("id-unique", "customers", "column_values_to_be_unique", column="id"),
         check("id-present", "customers", "column_values_to_not_be_null", column="id"),

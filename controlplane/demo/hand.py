@@ -24,6 +24,8 @@ from .governed import DESTINATION, SOURCE
 HERE = Path(__file__).parent
 NEW_COLUMN = "passport_no"
 SHOWN = 8
+ORDERS, ORDERS_BEFORE_THE_BREAK = 10_000, 4_100
+CITIES = ("Berlin", "Graz", "Bern", "Lyon", "Utrecht", "Gdańsk")
 
 
 def keep(made: Databases) -> None:
@@ -61,6 +63,27 @@ def add_room() -> None:
     with at(DESTINATION) as destination:
         add = sql.SQL("ALTER TABLE public.customers ADD COLUMN IF NOT EXISTS {} text")
         destination.execute(add.format(sql.Identifier(NEW_COLUMN)))
+
+
+def write_orders(*, broken: bool) -> None:
+    """The partner's file. Broken, its later lines have lost a field: somebody cut a column out of half an export."""
+    folder = Path(settings.LOCKGATE.data) / "files" / "partner"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lines = ["order_id,customer_email,city,amount,ordered_on"]
+    for n in range(1, ORDERS + 1):
+        city, day = CITIES[n % len(CITIES)], f"2026-{n % 9 + 1:02}-{n % 27 + 1:02}"
+        lost = broken and n > ORDERS_BEFORE_THE_BREAK
+        fields = [
+            str(n),
+            f"buyer{n}@shop{n % 40}.example",
+            *([] if lost else [city]),
+            f"{n * 37 % 20000 / 100:.2f}",
+            day,
+        ]
+        lines.append(",".join(fields))
+    new = folder / ".orders.new"
+    new.write_text("\n".join(lines) + "\n")
+    os.replace(new, folder / "orders.csv")
 
 
 def compare() -> dict[str, Any]:

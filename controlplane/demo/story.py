@@ -50,9 +50,12 @@ def tell(admin_url: str, say: Say) -> int:
             "This installation was not made by the demo, or its demo was interrupted.",
             remedy="Start the demo with a data directory of its own, for example --data demo.",
         )
-    run = _run(people, say)
+    run = _run(people, governed.PIPELINE, say)
     _summary(run, admin_url, say)
     if fresh:
+        say("")
+        _govern_files(people)
+        _run(people, governed.ORDERS_PIPELINE, say)
         _count_old_rows(people)
         _introduce(people, say)
     return 0 if run.state == Run.PUBLISHED else 1
@@ -83,6 +86,19 @@ def _govern(people: Organisation, made: Databases) -> None:
     people.approved("bob", "retention", governed.retention(str(destination.id)), "erin")
 
 
+def _govern_files(people: Organisation) -> None:
+    """A partner's file below the folder that connections may reach, as a source of its own."""
+    hand.write_orders(broken=False)
+    settings = {"root": "files", "path": "partner", "pattern": "*.csv"}
+    reading: dict[str, Any] = {"read": {}, "write": None}
+    proposal = governed.connection(governed.FILES, settings, "restricted", reading, kind="files")
+    people.approved("alice", "connection", proposal, "bob", "erin")
+    source, destination = (_connection(name) for name in (governed.FILES, governed.DESTINATION))
+    _discover(people, source)
+    people.approved("alice", "classification", governed.orders_classification(str(source.id)), "bob", "erin")
+    people.approved("alice", "pipeline", governed.orders_pipeline(str(source.id), str(destination.id)), "bob", "erin")
+
+
 def _connection(name: str) -> Connection:
     return Connection.objects.get(slug=name.replace("_", "-"))
 
@@ -95,9 +111,9 @@ def _discover(people: Organisation, source: Connection) -> None:
         until(lambda: not running.exists(), "the discovery")
 
 
-def _run(people: Organisation, say: Say) -> Run:
+def _run(people: Organisation, slug: str, say: Say) -> Run:
     """alice starts the pipeline; what its steps do is told as it happens."""
-    pipeline = Pipeline.objects.get(slug=governed.PIPELINE)
+    pipeline = Pipeline.objects.get(slug=slug)
     run = starting.start(actor=people.actor("alice"), pipeline_id=pipeline.id)
     say(f"run {run.number} of {pipeline.name}: started by alice")
     told: dict[str, str] = {}

@@ -9,6 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from apps.changes.models import Change
+from apps.incidents.models import Incident
 from apps.runs.models import Run
 from apps.sources.models import Connection, ConnectionTest
 
@@ -169,6 +170,33 @@ def _agreeing(facts: Facts) -> tuple[Move, ...]:
     )  # fmt: skip
 
 
+def _bad_file(facts: Facts) -> Step:
+    broken, mended = facts.events.get("file_broken"), facts.events.get("file_mended")
+    blocked = facts.run_after(broken.at if broken else None, Run.BLOCKED, orders=True)
+    green = facts.run_after(mended.at if mended else None, Run.PUBLISHED, orders=True)
+    incident = facts.incident_of(blocked)
+    mails = facts.mails_about(incident)
+    at = reverse("incidents:incident", args=[incident.number]) if incident else ""
+    closed = incident is not None and incident.state == Incident.RESOLVED
+    text = (
+        "A partner's file comes broken. Nothing of it reaches the warehouse, and nobody has to get up at night."
+    )
+    return Step(4, "A malformed file stays outside", text, (
+        Move("Let the partner deliver a file whose later lines lost a column.", "alice", broken is not None,
+             "break-file", "Deliver the broken file"),
+        Move("Start the pipeline. The gate stays closed; yesterday's table is still served.", "alice",
+             blocked is not None, "start-orders", "Start the run", _run_url(blocked), "The closed gate",
+             blocked.sentence if blocked else ""),
+        Move("One incident, and one mail that says it in its subject line.", "alice", bool(mails),
+             url=reverse("alerts:outbox"), link="The outbox", result="; ".join(mails)),
+        Move("The partner delivers the file again, whole.", "alice", mended is not None,
+             "mend-file", "Deliver it again"),
+        Move("Start the pipeline again.", "alice", green is not None, "start-orders", "Start the run", _run_url(green),
+             "The green run", green.sentence if green else ""),
+        Move("The incident has closed by itself.", "alice", closed, url=at, link="The incident"),
+    ))  # fmt: skip
+
+
 def _kill(facts: Facts) -> Step:
     text = (
         "The extract worker is killed while it reads. The supervisor starts it again, another attempt takes the run "
@@ -238,4 +266,4 @@ def _yours(facts: Facts) -> Step:
     return Step(7, "Now yours", text, (connect,))
 
 
-STEPS: Sequence[Callable[[Facts], Step]] = (_side_by_side, _drift, _review, _kill, _proof, _yours)
+STEPS: Sequence[Callable[[Facts], Step]] = (_side_by_side, _drift, _review, _bad_file, _kill, _proof, _yours)

@@ -51,7 +51,23 @@ def _add_room() -> None:
     _record("room_added", "customers", f"added column {hand.NEW_COLUMN} to customers at the destination", by="Alice")
 
 
-ACTS: Mapping[str, Callable[[], None]] = {"compare": _compare, "add-column": _add_column, "add-room": _add_room}
+def _break_file() -> None:
+    hand.write_orders(broken=True)
+    _record("file_broken", "orders", "let the partner deliver a file that lost a column in its later lines")
+
+
+def _mend_file() -> None:
+    hand.write_orders(broken=False)
+    _record("file_mended", "orders", "let the partner deliver the file again, whole")
+
+
+ACTS: Mapping[str, Callable[[], None]] = {
+    "compare": _compare,
+    "add-column": _add_column,
+    "add-room": _add_room,
+    "break-file": _break_file,
+    "mend-file": _mend_file,
+}
 
 
 def kill_extract(lease: jobs.Lease) -> None:
