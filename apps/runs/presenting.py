@@ -19,10 +19,10 @@ from apps.core.actor import Actor
 from apps.core.templatetags.formats import duration
 from apps.dataplane import treatments
 from apps.dataplane.plan import ColumnPlan, RunPlan
-from apps.pipelines.presenting import remedy
+from apps.pipelines import remedies
 from apps.quality import selectors as quality
 
-from . import selectors
+from . import recalling, selectors, tainting
 from . import steps as names
 from .models import LogLine, Quarantine, Run, Step
 
@@ -34,12 +34,16 @@ STATES = [
     (Run.BLOCKED, gettext_lazy("Blocked")),
     (Run.FAILED, gettext_lazy("Failed")),
     (Run.CANCELLED, gettext_lazy("Cancelled")),
+    (Run.RECALLING, gettext_lazy("Being recalled")),
+    (Run.RECALLED, gettext_lazy("Recalled")),
 ]
 TRIGGERS = [
     ("manual", gettext_lazy("by hand")),
     ("schedule", gettext_lazy("by schedule")),
     ("retry", gettext_lazy("run again")),
+    ("same_plan", gettext_lazy("with the same plan")),
 ]
+LEVELS = [("ERROR", gettext_lazy("Errors")), ("WARN", gettext_lazy("Warnings")), ("INFO", gettext_lazy("Information"))]
 STEPS = {
     names.INSPECT: gettext_lazy("Inspect the destination"),
     names.PLAN: gettext_lazy("Plan every column"),
@@ -67,6 +71,8 @@ WEIGHTS = {
 }
 ROW_STEPS = (*names.TOGETHER, names.PUBLISH)
 LEAST_SHARE_TOLD = 0.1
+# Runs whose rows once reached the destination.
+TOOK_PLACE = (Run.PUBLISHED, Run.RECALLING, Run.RECALLED)
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,9 @@ class Allowed:
 
     cancel: bool
     start: bool
+    repeat: bool = False
+    recall: bool = False
+    compare: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,24 +154,38 @@ def page(actor: Actor, run: Run, at: datetime) -> dict[str, Any]:
         "progress": progress(run, steps, at),
         "seconds": seconds(run, at),
         "tabs": tabs(run, "run"),
+        "repeats": run.repeats,
     }
-    return shown | outcome(run) if run.ended else shown
+    return shown | outcome(actor, run) if run.ended else shown
 
 
-def outcome(run: Run) -> dict[str, Any]:
-    """Sentence, row equation and reasons of a run that has ended."""
+def outcome(actor: Actor, run: Run) -> dict[str, Any]:
+    """Sentence, row equation and reasons of a run that has ended; what was recalled, and whom that reaches."""
     plan = selectors.plan(run)
     manifest = selectors.manifest(run)
     return {
         "plan": plan,
-        "equation": equation(run) if run.state == Run.PUBLISHED else (),
+        "equation": equation(run) if run.state in TOOK_PLACE else (),
         "streams": streams(run, plan),
         "reasons": reasons(run),
         "manifest": manifest,
         "signature": selectors.signature(manifest) if manifest else None,
+        "recalls": recalls(actor, run) if run.state in TOOK_PLACE else [],
+        "taints": selectors.taints(run) if run.state in TOOK_PLACE else [],
         "who": who_started(run),
         "trigger": trigger(run),
     }
+
+
+def recalls(actor: Actor, run: Run) -> list[dict[str, Any]]:
+    """Each recall with its signature and the runs that it taints, as far as the actor may see them."""
+    found = []
+    for one in selectors.recalls(run):
+        record = getattr(one, "manifest", None)
+        tainted, unseen = selectors.tainted(actor, one)
+        signed = selectors.signature(record) if record else None
+        found.append({"recall": one, "manifest": record, "signature": signed, "tainted": tainted, "unseen": unseen})
+    return found
 
 
 def head(actor: Actor, run: Run, here: str) -> dict[str, Any]:
@@ -189,9 +212,13 @@ def buttons(actor: Actor, run: Run, steps: Sequence[Step]) -> Allowed:
     """Cancelling ends where publishing begins."""
     publishing = any(step.name == names.PUBLISH and step.state != Step.WAITING for step in steps)
     under_way = not run.ended
+    may_start = not under_way and run.state != Run.RECALLING and access.allowed(actor, "run.start", run.team_id)
     return Allowed(
         cancel=under_way and not publishing and access.allowed(actor, "run.cancel", run.team_id),
-        start=not under_way and access.allowed(actor, "run.start", run.team_id),
+        start=may_start,
+        repeat=may_start and bool(run.plan_hash),
+        recall=run.state == Run.PUBLISHED and access.allowed(actor, "run.recall", run.team_id),
+        compare=not under_way,
     )
 
 
@@ -307,15 +334,32 @@ def reasons(run: Run) -> list[Reason]:
 
 
 def _reason(run: Run, refusal: Mapping[str, str]) -> Reason:
-    return Reason(refusal["sentence"], refusal["remedy"], *_remedy(run, refusal["code"]))
+    return Reason(refusal["sentence"], refusal["remedy"], *_remedy(run, refusal["code"], refusal["subject"]))
 
 
-def _remedy(run: Run, code: str) -> tuple[str, str]:
+def _remedy(run: Run, code: str, subject: str = "") -> tuple[str, str]:
     """Where it is mended, and the word on the button."""
     place = [run.pipeline.team.slug, run.pipeline.slug]
     if code == "ended":
+        code = run.code if run.code in remedies.REMEDIES else code
+    if code == "ended":
         return reverse("pipelines:pipeline", args=place), _("Open the pipeline")
-    return remedy(code, source_id=run.pipeline.source_id, edit_url=reverse("pipelines:edit", args=place))
+    at = remedies.Place(
+        run.pipeline.source_id,
+        subject=subject,
+        edit_url=reverse("pipelines:edit", args=place),
+        load_url=reverse("runs:new", args=place),
+        connection_url=_connection_url(run),
+    )
+    return remedies.remedy(code, at)
+
+
+def _connection_url(run: Run) -> str:
+    """The side that was being asked when the run ended."""
+    failed = [step.name for step in selectors.steps(run) if step.state == Step.FAILED]
+    at_destination = not failed or failed[0] in (names.INSPECT, names.PUBLISH)
+    end = run.pipeline.destination if at_destination else run.pipeline.source
+    return reverse("sources:connection", args=[end.team.slug, end.slug])
 
 
 def shapes(rows: Sequence[Quarantine], plan: RunPlan | None) -> list[dict[str, Any]]:
@@ -329,6 +373,37 @@ def shapes(rows: Sequence[Quarantine], plan: RunPlan | None) -> list[dict[str, A
         lines = [(shape["row"], [shape["columns"].get(name, "") for name in columns]) for shape in row.shapes]
         found[row.stream].append({"rule": row.rule, "rows": row.rows, "columns": columns, "lines": lines})
     return [{"stream": stream, "rules": rules} for stream, rules in found.items()]
+
+
+RECORD = (
+    "run", "team", "pipeline", "version", "trigger", "state", "queued", "started", "ended", "seconds", "rows read",
+    "published", "quarantined", "rejected", "excluded", "sentence",
+)  # fmt: skip
+
+
+def record(run: Run) -> list[Any]:
+    """One line of the list as a file has it."""
+    where = [run.number, run.pipeline.team.slug, run.pipeline.slug, run.pipeline_version, run.trigger, run.state]
+    spent = round(run.took.total_seconds(), 1) if run.took else None
+    rows = [run.rows_read, run.rows_published, run.rows_quarantined, run.rows_rejected, run.rows_excluded]
+    return [*where, run.created_at, run.started_at, run.ended_at, spent, *rows, run.sentence]
+
+
+def recall_page(actor: Actor, run: Run) -> dict[str, Any]:
+    """What taking a run back would do, as of now. Of later readers those that the actor may not see are counted."""
+    plan = selectors.plan(run)
+    readers = tainting.readers_of(run)
+    seen = set(selectors.runs(actor).filter(id__in=[one.run.id for one in readers]).values_list("id", flat=True))
+    shown = [one for one in readers if one.run.id in seen]
+    return {
+        "run": run,
+        "good": recalling.good_before(run).first(),
+        "tables": [stream.destination for stream in plan.streams] if plan else [],
+        "incremental": any(stream.mode != "replace" for stream in plan.streams) if plan else False,
+        "readers": shown,
+        "unseen": len(readers) - len(shown),
+        "longest": recalling.LONGEST_REASON,
+    }
 
 
 def pretty(body: bytes | memoryview) -> str:
@@ -345,6 +420,7 @@ def tabs(run: Run, here: str) -> list[dict[str, Any]]:
         ("checks", _("Checks"), quality.failed(f"run/{run.id}")),
         ("quarantine", _("Quarantine"), quarantined),
         ("plan", _("Plan"), 0),
+        ("compare", _("Compare"), 0),
         ("manifest", _("Manifest"), 0),
         ("log", _("Log"), 0),
     )

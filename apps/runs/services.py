@@ -136,7 +136,7 @@ def _under_way(pipeline: Pipeline, error: IntegrityError) -> LockgateError:
     if "one_run_at_a_time_per_pipeline" not in str(error):
         raise error
     return Conflict(
-        _("A run of %(name)s, or the recall of one, is already under way.") % {"name": pipeline.name},
+        _("A run of %(name)s is already under way.") % {"name": pipeline.name},
         remedy=_("Wait until it has ended, or cancel it."),
     )
 

@@ -129,9 +129,10 @@ class TestOutcome:
         for refusal in run.refusals:
             assert refusal["sentence"] in page
             assert refusal["remedy"] in page
-        classify = f'href="/sources/datasets/?connection={shop.source.id}&state=unclassified">Classify the columns<'
+        columns = f"/sources/columns/?connection={shop.source.id}&state=unclassified&q=nickname"
+        classify = f'href="{columns}">Classify the column<'
         assert classify in html
-        assert 'href="/policies/">Open the policies<' in html
+        assert 'href="/policies/simulation">Try a rule<' in html
 
     def test_a_closed_gate_says_that_what_is_served_stays(self, shop: Shop, browse: Browse) -> None:
         sentence = "The gate is closed by 1 check: customers/email-there. Published data is unchanged."

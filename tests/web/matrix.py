@@ -430,6 +430,7 @@ ARGUMENTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "pipelines:suite_export": lambda world: {**_pipeline(world), "stream": "customers"},
     "pipelines-api:*": lambda world: {**_pipeline(world), "stream": "customers"},
     "runs:*": lambda world: {"number": Shop.opened(world).published().number},
+    "runs:new": lambda world: _pipeline(world),
     "runs-api:*": lambda world: {"number": Shop.opened(world).published().number},
     "changes:*": lambda world: {"number": _change(world)},
     "changes-api:*": lambda world: {"number": _change(world)},
