@@ -9,7 +9,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts import selectors as accounts
 from apps.audit import selectors as audit
@@ -30,6 +30,21 @@ NOT_PUBLISHED = ("FAILED", "REFUSED", "BLOCKED")
 # What a source that changed makes the plan refuse.
 DRIFT = frozenset({"unclassified", "dropped", "retyped", "gone"})
 
+HELP = {
+    "coverage": gettext_lazy(
+        "A column that nobody has classified, or that no policy has a rule for, is refused by every run: what is not "
+        "decided does not move."
+    ),
+    "log": gettext_lazy(
+        "Every act is an event in the transaction of the act. The notary numbers events and chains them; verifying "
+        "walks the whole chain and names the first event at fault."
+    ),
+    "system": gettext_lazy(
+        "Each process gives a sign of life every few seconds; it is silent when none came for a minute. Key files are "
+        "no part of a database backup."
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -44,7 +59,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One card. `wide` takes the whole row."""
+    """One card. `help` explains it on demand."""
 
     key: str
     title: str
@@ -53,6 +68,7 @@ class Panel:
     action: str = ""
     icon: str = "checks"
     nothing: str = ""
+    help: str = ""
 
 
 def panels(actor: Actor, at: datetime) -> list[Panel]:
@@ -115,11 +131,10 @@ def _coverage(actor: Actor) -> Panel:
         lines.append(Line(_("Drift that nobody has settled"), told, address("sources:drift"), chip=chip))
     active = policies.policies(actor).count()
     told = ngettext("%(n)s policy in force", "%(n)s policies in force", active) % {"n": number(active)}
-    kind = "ok" if active else "fail"
-    lines.append(
-        Line(_("Masking policies"), told, address("policies:policies"), chip=(kind, told if active else _("None")))
-    )
-    return Panel("coverage", _("Coverage"), tuple(lines), address("sources:datasets"), _("Datasets"), "shield-lock")
+    chip = ("ok", _("In force")) if active else ("fail", _("None"))
+    lines.append(Line(_("Masking policies"), told, address("policies:policies"), chip=chip))
+    return Panel("coverage", _("Coverage"), tuple(lines), address("sources:datasets"), _("Datasets"), "shield-lock",
+                 help=str(HELP["coverage"]),)  # fmt: skip
 
 
 def _log(actor: Actor, at: datetime) -> Panel:
@@ -136,7 +151,8 @@ def _log(actor: Actor, at: datetime) -> Panel:
     ):
         if address(view):
             lines.append(Line(label, text, address(view)))
-    return Panel("log", _("The record"), tuple(lines), url, _("Open the log"), "history")
+    return Panel("log", _("The record"), tuple(lines), url, _("Open the log"), "history",
+                 help=str(HELP["log"]),)  # fmt: skip
 
 
 def _verified(actor: Actor, at: datetime) -> Line:
@@ -149,7 +165,8 @@ def _verified(actor: Actor, at: datetime) -> Line:
 
 
 def _system(actor: Actor, at: datetime) -> Panel:
-    return Panel("system", _("The system"), (_processes(at), _key_files(), _people()), icon="server")
+    return Panel("system", _("The system"), (_processes(at), _key_files(), _people()), icon="server",
+                 help=str(HELP["system"]),)  # fmt: skip
 
 
 def _processes(at: datetime) -> Line:

@@ -219,6 +219,13 @@ def timeseries(series: Mapping[str, Any], height: int = 260) -> dict[str, Any]:
     }
 
 
+@register.simple_block_tag
+def hint(content: str, label: str) -> str:
+    """A small `?` that explains what stands before it; opens without script and closes by Esc or a click beside it."""
+    name = f"hint-{crc32(f'{label} {content}'.encode()):08x}"
+    return render_to_string("components/hint.html", {"content": content, "label": label, "id": name})
+
+
 @register.simple_block_tag(takes_context=True)
 def filterbar(context: Context, content: str, placeholder: str = "", search: bool = True) -> str:
     """A GET form of filters; whatever filters stay in the address, so they survive into exports."""

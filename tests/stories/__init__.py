@@ -1,0 +1,1 @@
+"""Stories that walk through the product as people do."""
