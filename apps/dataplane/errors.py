@@ -102,6 +102,11 @@ class PartRejected(Refused):
     code = "part-rejected"
 
 
+_CORRECTED = frozenset(
+    ("user", "password", "database", "sslmode", "ca_certificate", "client_certificate", "client_key", "channel_binding")
+)
+
+
 class Unreachable(LockgateError):
     """A system outside did not answer as needed. `step` is one of reach, authenticate, list, read, write."""
 
@@ -114,7 +119,7 @@ class Unreachable(LockgateError):
     @property
     def passing(self) -> bool:
         """Whether it may be gone in a moment: what a person has to correct is not."""
-        return self.field not in ("user", "password", "database", "sslmode")
+        return self.field not in _CORRECTED
 
 
 class Locked(LockgateError):

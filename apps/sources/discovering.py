@@ -35,6 +35,11 @@ class Found:
     schema: TableSchema
     suggestions: Mapping[str, classify.Suggestion] | None
 
+    @property
+    def unreadable(self) -> bool:
+        """It is there, but cannot be read; `schema.detected` says why."""
+        return "problem" in self.schema.detected
+
 
 class Reached(Protocol):
     """A connection opened for reading: `services.Opened`."""
@@ -55,7 +60,7 @@ def look(connection: Connection, reached: Reached) -> tuple[Found, ...]:
     hashes = set(known.values())
     found, sampled = [], 0
     for schema in reached.connector.discover(reached.settings, reached.credentials):
-        if schema.hash in hashes:
+        if schema.hash in hashes or "problem" in schema.detected:
             found.append(Found(schema, None))
             continue
         sampled += 1
@@ -82,7 +87,13 @@ def write(discovery: Discovery, found: Sequence[Found]) -> tuple[Drift, ...]:
     datasets = {_ref(row): row for row in Dataset.objects.filter(connection_id=discovery.connection_id)}
     columns = _columns(datasets.values())
     before = {ref: _types(columns[ref]) for ref, row in datasets.items() if row.gone_at is None}
-    after = {one.schema.ref: {column.name: column.type for column in one.schema.columns} for one in found}
+    after = {
+        # What cannot be read right now is what it was: a broken file is no reason to forget what its columns are.
+        one.schema.ref: before.get(one.schema.ref, {})
+        if one.unreadable
+        else {column.name: column.type for column in one.schema.columns}
+        for one in found
+    }
     changes = drift(before, after) if seen_before else ()
     _write_datasets(discovery, found, datasets)
     _write_columns(found, datasets, columns)
@@ -125,8 +136,12 @@ def _write_datasets(discovery: Discovery, found: Sequence[Found], datasets: dict
             datasets[ref] = row
         else:
             known.append(row)
-        row.schema_hash, row.live_schema = one.schema.hash, as_json(one.schema)
-        row.estimated_rows, row.seen_at, row.gone_at = one.schema.estimated_rows, at, None
+        if one.unreadable and row.live_schema:
+            row.live_schema = {**row.live_schema, "detected": dict(one.schema.detected)}
+        else:
+            row.schema_hash, row.live_schema = one.schema.hash, as_json(one.schema)
+            row.estimated_rows = one.schema.estimated_rows
+        row.seen_at, row.gone_at = at, None
     Dataset.objects.bulk_create(fresh, batch_size=BATCH)
     fields = ["schema_hash", "live_schema", "estimated_rows", "seen_at", "gone_at"]
     Dataset.objects.bulk_update(known, fields, batch_size=BATCH)
@@ -139,6 +154,8 @@ def _write_columns(
     kept: list[Column] = []
     gone: list[UUID] = []
     for one in found:
+        if one.unreadable:
+            continue
         known = {column.name: column for column in columns.get(one.schema.ref, ())}
         for position, live in enumerate(one.schema.columns, start=1):
             # A column that went and came back is a new one, which nobody has classified.

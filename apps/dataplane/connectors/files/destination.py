@@ -42,7 +42,7 @@ class Place:
     def _unusable(self) -> Refused:
         return Refused(
             f"No file can be called {str(self.ref)[:80]!r}.",
-            remedy="Use printable names without . or _ at the beginning; the schema is a folder, . the connection's own.",
+            remedy="Use printable names that do not begin with . or _; the schema is a folder, . is the own one.",
         )
 
 

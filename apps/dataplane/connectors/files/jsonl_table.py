@@ -123,7 +123,7 @@ def _text(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool):
-        return "t" if value else "f"
+        return "true" if value else "false"
     return value if isinstance(value, str) else _nested(value)
 
 

@@ -79,7 +79,7 @@ class Book:
             os.mkdir(FOLDER, 0o700, dir_fd=folder)
         with self.opened() as folder:
             for name in os.listdir(folder):
-                if name.startswith("tmp-") and _age(name, folder) > OLD_SECONDS and not self._awaited(name, folder):
+                if name.startswith("tmp-") and _age(name, folder) > OLD_SECONDS and not self.awaits(name, folder):
                     os.unlink(name, dir_fd=folder)
 
     @contextmanager
@@ -165,7 +165,7 @@ class Book:
             file.flush()
             os.fsync(file.fileno())
 
-    def _awaited(self, name: str, folder: int) -> bool:
+    def awaits(self, name: str, folder: int) -> bool:
         """Whether a decided publication still has to move it."""
         waiting = (one for one in os.listdir(folder) if one.endswith(".next") and not one.startswith("tmp-"))
         decided = filter(None, map(self._read, waiting))

@@ -54,6 +54,9 @@ class Publisher:
     ) -> None:
         with suppress(OSError), self._book.opened() as folder:
             for name in self._temporary:
+                # What is decided is carried out, if not by us then by the next one.
+                if self._book.awaits(name, folder):
+                    continue
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
 

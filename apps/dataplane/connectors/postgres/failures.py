@@ -48,9 +48,40 @@ CONNECTING = (
         "reach", "host", "there is no way to that host from here", "Check the host and the network.",
     ),
     _Hint(
-        ("root certificate file", "certificate verify failed", "server certificate for"),
-        "authenticate", "sslmode", "its certificate could not be verified",
-        "Give the worker the certificate authority of that server, or choose another sslmode.",
+        ("certificate present, but not private key", "could not load private key", "private key file",
+         "certificate does not match private key"),
+        "authenticate", "client_key", "the key of the client certificate is missing, has a passphrase, or is another's",
+        "Paste the key that belongs to the client certificate, without a passphrase.",
+    ),
+    _Hint(
+        ("could not read certificate file",),
+        "authenticate", "client_certificate", "the client certificate cannot be read",
+        "Paste the PEM text of the certificate again.",
+    ),
+    _Hint(
+        ("could not read root certificate", "could not load root certificate"),
+        "authenticate", "ca_certificate", "the CA certificate cannot be read",
+        "Paste the PEM text of the certificate again.",
+    ),
+    _Hint(
+        ("server certificate for",),
+        "authenticate", "host", "its certificate is for another host name",
+        "Enter the host as the certificate names it, or choose verify-ca.",
+    ),
+    _Hint(
+        ("root certificate file", "certificate verify failed"),
+        "authenticate", "ca_certificate", "its certificate could not be verified",
+        "Paste the certificate of the authority that signed that server's, or choose another sslmode.",
+    ),
+    _Hint(
+        ("certificate required", "requires a valid client certificate", "certificate authentication failed"),
+        "authenticate", "client_certificate", "it asks for a client certificate that it trusts",
+        "Paste the client certificate and its key.",
+    ),
+    _Hint(
+        ("channel binding",),
+        "authenticate", "channel_binding", "it offers no channel binding",
+        "Set channel binding to prefer, or let the server use TLS with scram-sha-256.",
     ),
     _Hint(
         ("authentication method requirement",),

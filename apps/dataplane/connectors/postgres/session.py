@@ -12,6 +12,7 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
+from .certificates import offered
 from .failures import cannot_connect, told
 from .settings import Credentials, PostgresSettings
 
@@ -51,28 +52,30 @@ MAYBE_UNENCRYPTED = ("disable", "allow", "prefer")
 def connect(settings: PostgresSettings, credentials: Credentials, *, purpose: str) -> Connection:
     """An autocommit connection, called `lockgate/<purpose>` in pg_stat_activity. Raises Unreachable."""
     try:
-        return psycopg.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname=settings.database,
-            user=credentials.user,
-            password=credentials.password,
-            passfile=os.devnull,
-            sslmode=settings.sslmode,
-            require_auth=NO_CLEARTEXT if settings.sslmode in MAYBE_UNENCRYPTED else "",
-            gssencmode="disable",
-            connect_timeout=settings.connect_timeout,
-            client_encoding="UTF8",
-            application_name=f"lockgate/{purpose}",
-            keepalives=1,
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-            tcp_user_timeout=60_000,
-            autocommit=True,
-            # A pooler may hand the next transaction to another server process.
-            prepare_threshold=None,
-        )
+        with offered(settings, credentials) as certificates:
+            return psycopg.connect(
+                host=settings.host,
+                port=settings.port,
+                dbname=settings.database,
+                user=credentials.user,
+                password=credentials.password,
+                passfile=os.devnull,
+                sslmode=settings.sslmode,
+                require_auth=NO_CLEARTEXT if settings.sslmode in MAYBE_UNENCRYPTED else "",
+                gssencmode="disable",
+                connect_timeout=settings.connect_timeout,
+                client_encoding="UTF8",
+                application_name=f"lockgate/{purpose}",
+                keepalives=1,
+                keepalives_idle=30,
+                keepalives_interval=10,
+                keepalives_count=3,
+                tcp_user_timeout=60_000,
+                autocommit=True,
+                # A pooler may hand the next transaction to another server process.
+                prepare_threshold=None,
+                **certificates,
+            )
     except psycopg.Error as error:
         failure = cannot_connect(error, settings)
         error.args = ()
