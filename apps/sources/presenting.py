@@ -225,6 +225,38 @@ def column_line(card: ColumnCard, answers: Sequence[Any]) -> ColumnLine:
     return ColumnLine(card, answers, card.suggestion_is_news)
 
 
+Place = tuple[Any, Any]
+
+
+def hop(
+    here: Place, ways: Sequence[Any], known: Mapping[Place, Any], names: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """The dataset, what its pipelines read and write, as a graph for `lineage`; None without pipelines."""
+    if not ways:
+        return None
+    places = {
+        here,
+        *((way.source_id, way.source) for way in ways),
+        *((way.destination_id, way.destination) for way in ways),
+    }
+    nodes = [
+        {
+            "id": _node(place),
+            "label": str(place[1]),
+            "sub": names.get(str(place[0]), ""),
+            "url": reverse("sources:dataset", args=[known[place]]) if place in known and place != here else "",
+            "tone": "hot" if place == here else "",
+        }
+        for place in sorted(places, key=lambda place: (str(place[1]), str(place[0])))
+    ]
+    edges = [(_node((way.source_id, way.source)), _node((way.destination_id, way.destination))) for way in ways]
+    return {"nodes": nodes, "edges": list(dict.fromkeys(edges))}
+
+
+def _node(place: Place) -> str:
+    return f"{place[0]}/{place[1]}"
+
+
 def drift_words() -> list[tuple[str, str]]:
     return [("added", _("Added")), ("dropped", _("Dropped")), ("retyped", _("Retyped"))]
 

@@ -159,7 +159,7 @@ def sheet(request: PageRequest) -> HttpResponse:
 def upload(request: PageRequest) -> HttpResponse:
     """A sheet comes back: line by line what is wrong with it, else what it would change."""
     access.require(request.actor, "classification.propose")
-    form = forms.SheetForm(request.POST or None, request.FILES or None)
+    form = forms.SheetForm(request.POST, request.FILES) if request.method == "POST" else forms.SheetForm()
     context: dict[str, Any] = {"form": form, "header": column_sheets.HEADER, "tags": KNOWN_TAGS}
     if request.method != "POST" or not form.is_valid():
         return render(request, "sources/column_sheet.html", context, status=422 if form.is_bound else 200)

@@ -16,8 +16,11 @@ from apps.changes import services as changes
 from apps.core import access
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid
+from apps.dataplane.plan import TableRef
 from apps.dataplane.policy import ZONES
+from apps.pipelines import taking
 from apps.policies import selectors as policies
+from apps.runs import selectors as runs
 from apps.sources import forms, presenting, profiling, selectors
 
 
@@ -81,6 +84,7 @@ def _dataset(request: PageRequest, dataset_id: UUID) -> dict[str, Any]:
     here = [line for line in lines if not line.gone]
     return {
         "dataset": row,
+        **surroundings(request, row),
         "lines": here,
         "gone": [line for line in lines if line.gone],
         "zones": ZONES,
@@ -91,6 +95,33 @@ def _dataset(request: PageRequest, dataset_id: UUID) -> dict[str, Any]:
         "may_classify": access.allowed(request.actor, "classification.propose", row.connection.team_id),
         "form": forms.ReasonForm(),
     }
+
+
+def surroundings(request: PageRequest, row: Any) -> dict[str, Any]:
+    """The pipelines that read or write the dataset with their newest runs, and its neighbours one hop away."""
+    ref = TableRef(row.schema, row.table)
+    here = (row.connection_id, ref)
+    ways = [
+        way
+        for way in taking.ways(request.actor, [row.connection_id])
+        if here in ((way.source_id, way.source), (way.destination_id, way.destination))
+    ]
+    newest = runs.newest(request.actor, {way.pipeline_id for way in ways}) if ways else {}
+    neighbours = {place for way in ways for place in _ends(way)}
+    known = selectors.dataset_ids(neighbours) if neighbours else {}
+    names = {str(one.id): one.name for one in selectors.connections(request.actor)} if ways else {}
+    return {
+        "ways": [
+            {"way": way, "reads": (way.source_id, way.source) == here, "run": newest.get(way.pipeline_id)}
+            for way in ways
+        ],
+        "graph": presenting.hop(here, ways, known, names),
+        "latest_profile": selectors.last_profile(row),
+    }
+
+
+def _ends(way: taking.Way) -> tuple[tuple[UUID, TableRef], tuple[UUID, TableRef]]:
+    return (way.source_id, way.source), (way.destination_id, way.destination)
 
 
 @require_safe

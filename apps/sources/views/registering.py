@@ -170,7 +170,9 @@ def propose(request: PageRequest, batch: UUID) -> HttpResponse:
         proposal=tests[0].proposal,
         reason=form.cleaned_data["reason"],
     )
-    return redirect("changes:change", change.number)
+    if tests[0].connection_id:
+        return redirect("changes:change", change.number)
+    return redirect("sources:setup", tests[0].team.slug, tests[0].proposal["slug"])
 
 
 @require_POST

@@ -1,12 +1,11 @@
-"""Connections, datasets and columns, for programs."""
+"""Connections, their tests and discoveries, for programs."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -15,19 +14,10 @@ from rest_framework.response import Response
 from apps.accounts import selectors as accounts
 from apps.changes import services as changes
 from apps.core import access
-from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged, read
-from apps.dataplane.connectors.postgres import PostgresSettings
+from apps.core.api import IDEMPOTENCY, actor, idempotent, read
+from apps.dataplane.connectors import connector, kinds
 from apps.dataplane.errors import NotFound
-from apps.policies import selectors as policies
-
-from . import definition, selectors, services
-
-
-class SettingsSerializer(serializers.Serializer):
-    host = serializers.CharField()
-    port = serializers.IntegerField()
-    database = serializers.CharField()
-    sslmode = serializers.CharField()
+from apps.sources import definition, selectors, services
 
 
 class ConnectionSerializer(serializers.Serializer):
@@ -37,7 +27,8 @@ class ConnectionSerializer(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.CharField()
     version = serializers.IntegerField(help_text="The active version.")
-    settings = SettingsSerializer()
+    settings = serializers.DictField(help_text="As the kind has them; see /kinds.")
+    serves = serializers.ListField(child=serializers.ChoiceField(["read", "write"]))
     zone = serializers.CharField()
     region = serializers.CharField()
     read_user = serializers.CharField(help_text="Empty: no read credential. Passwords are never given out.")
@@ -45,9 +36,18 @@ class ConnectionSerializer(serializers.Serializer):
 
 
 class CredentialSerializer(serializers.Serializer):
-    user = serializers.CharField(max_length=63)
+    user = serializers.CharField(
+        max_length=63,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="A kind without users takes an empty object.",
+    )
     password = serializers.CharField(
         max_length=1000, write_only=True, trim_whitespace=False, required=False, default=""
+    )
+    client_key = serializers.CharField(
+        max_length=16_000, write_only=True, trim_whitespace=False, required=False, default=""
     )
 
 
@@ -55,12 +55,33 @@ class NewConnectionSerializer(serializers.Serializer):
     team = serializers.CharField(help_text="The team's short name.")
     slug = serializers.CharField(max_length=60)
     name = serializers.CharField(max_length=120)
-    settings = SettingsSerializer()
+    kind = serializers.CharField(required=False, default=definition.FIRST_KIND)
+    settings = serializers.DictField(help_text="As the kind has them; see /kinds.")
     zone = serializers.CharField()
     region = serializers.CharField(required=False, default="", allow_blank=True)
     read = CredentialSerializer(required=False, allow_null=True, default=None)
     write = CredentialSerializer(required=False, allow_null=True, default=None)
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+
+
+class FieldSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    help = serializers.CharField()
+    widget = serializers.CharField()
+    choices = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    initial = serializers.CharField()  # type: ignore[assignment]
+    required = serializers.BooleanField()  # type: ignore[assignment]
+    advanced = serializers.BooleanField()
+
+
+class KindSerializer(serializers.Serializer):
+    kind = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    uses_credentials = serializers.BooleanField()
+    reads = serializers.BooleanField()
+    writes = serializers.BooleanField()
+    fields = FieldSerializer(many=True, help_text="The settings that a form asks for.")  # type: ignore[assignment]
 
 
 class ProposedSerializer(serializers.Serializer):
@@ -107,57 +128,6 @@ class DiscoverySerializer(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class DatasetSerializer(serializers.Serializer):
-    id = serializers.UUIDField(source="dataset.id")
-    connection = serializers.UUIDField(source="dataset.connection_id")
-    schema = serializers.CharField(source="dataset.schema")
-    table = serializers.CharField(source="dataset.table")
-    estimated_rows = serializers.IntegerField(source="dataset.estimated_rows")
-    seen_at = serializers.DateTimeField(source="dataset.seen_at")
-    gone_at = serializers.DateTimeField(source="dataset.gone_at", allow_null=True)
-    columns = serializers.IntegerField()
-    unclassified = serializers.IntegerField()
-    sensitive = serializers.IntegerField()
-
-
-class AnswerSerializer(serializers.Serializer):
-    zone = serializers.CharField()
-    state = serializers.CharField(help_text="The treatment's kind, or `refused`.")
-    phrase = serializers.CharField()
-    sentence = serializers.CharField(help_text="Why.")
-    remedy = serializers.CharField()
-    policy = serializers.CharField()
-    version = serializers.IntegerField()
-    rule = serializers.CharField()
-
-
-class SuggestionSerializer(serializers.Serializer):
-    tag = serializers.CharField()
-    confidence = serializers.IntegerField()
-    reason = serializers.CharField()
-    detector = serializers.CharField()
-
-
-class ColumnSerializer(serializers.Serializer):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    type = serializers.CharField()
-    gone_at = serializers.DateTimeField(allow_null=True)
-    tags = serializers.ListField(
-        child=serializers.CharField(), allow_null=True, help_text="null: unclassified; empty: not sensitive."
-    )
-    suggestion = SuggestionSerializer(allow_null=True)
-    zones = AnswerSerializer(many=True)
-
-
-class DatasetPageSerializer(serializers.Serializer):
-    id = serializers.UUIDField()
-    connection = serializers.UUIDField()
-    schema = serializers.CharField()
-    table = serializers.CharField()
-    columns = ColumnSerializer(many=True)
-
-
 @extend_schema(methods=["GET"], tags=["sources"], responses=ConnectionSerializer(many=True))
 @extend_schema(methods=["POST"], tags=["sources"], request=NewConnectionSerializer, responses={201: ProposedSerializer})
 @api_view(["GET", "POST"])
@@ -180,9 +150,10 @@ def _propose(request: Request) -> Response:
         raise NotFound("There is no such team, or none that you are in.", field="team")
     row = next((one for one in selectors.connections(who) if (one.team_id, one.slug) == (team.id, body["slug"])), None)
     held = selectors.active(row) if row else None
-    settings = PostgresSettings.from_json(body["settings"])
+    kind = connector(body["kind"])
+    settings = kind.settings.from_json(body["settings"])
     entered: dict[definition.Purpose, services.Entered] = {
-        purpose: services.Entered(one["user"], one["password"]) if one else services.Entered("", "")
+        purpose: services.Entered(one["user"], one["password"], one["client_key"]) if one else services.Entered("", "")
         for purpose in definition.PURPOSES
         for one in [body[purpose]]
     }
@@ -193,13 +164,21 @@ def _propose(request: Request) -> Response:
         proposal={
             "slug": body["slug"],
             "name": body["name"],
-            "kind": "postgresql",
+            "kind": kind.kind,
             "definition": {
                 "format": definition.FORMAT,
-                "settings": dict(body["settings"]),
+                "kind": kind.kind,
+                "settings": settings.as_json(),
                 "zone": body["zone"],
                 "region": body["region"],
-                "credentials": services.credentials(team_id=team.id, settings=settings, entered=entered, held=held),
+                "credentials": services.credentials(
+                    team_id=team.id,
+                    settings=settings,
+                    entered=entered,
+                    held=held,
+                    kind=kind.kind,
+                    serves=[purpose for purpose in definition.PURPOSES if body[purpose] is not None],
+                ),
             },
         },
         reason=body["reason"],
@@ -224,7 +203,8 @@ def _connection(row: Any, says: definition.ConnectionDefinition) -> dict[str, An
         "name": row.name,
         "kind": row.kind,
         "version": row.active_version,
-        "settings": says.settings,
+        "settings": says.settings.as_json(),
+        "serves": list(says.purposes),
         "zone": says.zone,
         "region": says.region,
         "read_user": users.get("read", ""),
@@ -273,54 +253,15 @@ def discovery(request: Request, discovery_id: UUID) -> Response:
     return Response(DiscoverySerializer(selectors.discovery(actor(request), discovery_id)).data)
 
 
-FILTERS = [
-    OpenApiParameter("q", OpenApiTypes.STR, description="A part of the schema's or table's name."),
-    OpenApiParameter("connection", OpenApiTypes.UUID, description="Only this connection's."),
-    OpenApiParameter("state", OpenApiTypes.STR, enum=["unclassified", "suggested", "gone"]),
-]
-
-
-@extend_schema(tags=["sources"], parameters=[*FILTERS, CURSOR], responses=cursor_page(DatasetSerializer))
+@extend_schema(tags=["sources"], responses=KindSerializer(many=True))
 @api_view(["GET"])
-def datasets(request: Request) -> Response:
-    """Datasets, newest first."""
-    access.require(actor(request), "dataset.view")
-    query = request.query_params
-    page = selectors.datasets(
-        actor(request),
-        q=query.get("q", ""),
-        connection_id=query.get("connection", ""),
-        state=query.get("state", ""),
-        cursor=query.get("cursor", ""),
-    )
-    return paged(page, DatasetSerializer)
+def kinds_of_connections(request: Request) -> Response:
+    """What can be connected, and what each kind asks for."""
+    access.require(actor(request), "connection.view")
+    return Response([_kind(one) for one in kinds()])
 
 
-@extend_schema(tags=["sources"], responses=DatasetPageSerializer)
-@api_view(["GET"])
-def dataset(request: Request, dataset_id: UUID) -> Response:
-    """A dataset with its columns: what each is, what it seems to be, and what happens to it in each zone."""
-    row = selectors.dataset(actor(request), dataset_id)
-    texts = policies.active(row.connection.team_id)
-    columns = [_column(card, texts) for card in selectors.column_cards(row)]
-    found = {"id": row.id, "connection": row.connection_id, "schema": row.schema, "table": row.table}
-    return Response(DatasetPageSerializer({**found, "columns": columns}).data)
-
-
-def _column(card: selectors.ColumnCard, texts: Any) -> dict[str, Any]:
-    column = card.column
-    suggestion = {
-        "tag": column.suggested_tag or "none",
-        "confidence": column.suggested_confidence,
-        "reason": column.suggested_reason,
-        "detector": column.suggested_by,
-    }
-    return {
-        "id": column.id,
-        "name": column.name,
-        "type": column.type,
-        "gone_at": column.gone_at,
-        "tags": card.tags,
-        "suggestion": suggestion if column.suggested_by else None,
-        "zones": policies.answers(selectors.fact_of(column, card.tags), texts),
-    }
+def _kind(one: Any) -> dict[str, Any]:
+    said = {name: getattr(one, name) for name in ("kind", "label", "uses_credentials", "reads", "writes")}
+    asked = ("name", "label", "help", "widget", "choices", "initial", "required", "advanced")
+    return {**said, "fields": [{name: getattr(field, name) for name in asked} for field in one.fields]}

@@ -1,0 +1,1 @@
+"""The API of connections, datasets, columns, drift and profiles."""
