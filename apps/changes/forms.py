@@ -81,7 +81,16 @@ class Say(forms.Form):
     text = forms.CharField(label=_("Comment"), max_length=10_000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
-class Edit(forms.Form):
+class Reason(forms.Form):
+    """What every edited proposal says beside itself: why, and which text its editor began with."""
+
+    reason = forms.CharField(
+        label=_("Reason"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+
+class Edit(Reason):
     """The proposal itself, as JSON."""
 
     proposal = forms.CharField(
@@ -89,9 +98,7 @@ class Edit(forms.Form):
         max_length=1_000_000,
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "mono"}),
     )
-    reason = forms.CharField(
-        label=_("Reason"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    field_order = ("proposal", "reason", "seen")
 
     def clean_proposal(self) -> dict[str, Any]:
         try:

@@ -18,8 +18,8 @@ from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Denied, LockgateError
 
-from . import selectors, services
-from .forms import RISKS, STATES, Decide, Edit, Filter, Say
+from . import editing, selectors, services
+from .forms import RISKS, STATES, Decide, Filter, Say
 from .kinds import KINDS
 from .shown import ALL, MINE, NEEDS_ME, OPEN
 
@@ -107,22 +107,37 @@ def comment(request: PageRequest, number: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, number: int) -> HttpResponse:
-    """Replace the proposal; who does can no longer review it."""
+    """Replace the proposal, in the form of its kind; who does can no longer review it."""
     selectors.to_propose_anew(request.actor, number)
     detail = selectors.change(request.actor, number)
+    as_json = "json" in (request.GET.get("as"), request.POST.get("as"))
+    elsewhere = "" if as_json or request.method == "POST" else editing.own_editor(detail)
+    if elsewhere:
+        return redirect(elsewhere)
     pretty = json.dumps(detail.proposal, indent=2, ensure_ascii=False)
-    form = Edit(request.POST or None, initial={"proposal": pretty, "reason": detail.reason})
+    start = {"proposal": pretty, "reason": detail.reason, "seen": detail.binding_hash}
+    shape = editing.form_for(detail, as_json=as_json or "proposal" in request.POST)
+    form = shape(request.POST or None, initial=start, proposal=detail.proposal)
+    theirs = ""
     if request.method == "POST" and form.is_valid():
+        given = {"reason": form.cleaned_data["reason"], "seen": form.cleaned_data["seen"]}
         try:
-            services.edit(actor=request.actor, change_id=detail.row.id, **form.cleaned_data)
+            services.edit(actor=request.actor, change_id=detail.row.id, proposal=form.edited(), **given)
         except Denied:
             raise
         except LockgateError as error:
-            bind_error(form, error)
+            form.add_error(form.show(error.field) or None, f"{error.sentence} {error.remedy}".strip())
+            if error.field == "seen":
+                # Both are shown; saving once more is done in the knowledge of what the other wrote.
+                theirs = pretty
+                form.data = {**dict(form.data.items()), "seen": detail.binding_hash}
         else:
             messages.success(request, _("Edited. Earlier decisions no longer count."))
             return redirect("changes:change", number)
-    return render(request, "changes/edit.html", {"change": detail, "form": form}, status=422 if form.errors else 200)
+    shown = {"change": detail, "form": form, "as_json": isinstance(form, editing.Json), "theirs": theirs}
+    if theirs:
+        shown["mine"] = json.dumps(form.edited(), indent=2, ensure_ascii=False)
+    return render(request, "changes/edit.html", shown, status=422 if form.errors else 200)
 
 
 @require_POST

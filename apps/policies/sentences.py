@@ -76,8 +76,14 @@ def _noun(effect: Effect) -> str:
     names = {plain(path.rpartition(".")[2]).replace("_", " ") for path in effect.columns}
     if len(names) == 1 and re.fullmatch(r"[a-z][a-z ]{2,40}", next(iter(names))):
         name = _NUMBERS.sub(" number", names.pop())
-        return name if name.endswith("s") else f"{name}s"
+        return _plural(name)
     return noun(effect.what.split(", ")[0])
+
+
+def _plural(name: str) -> str:
+    if name.endswith("s"):
+        return name
+    return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else f"{name}s"
 
 
 def _what_happens(effect: Effect, what: _What) -> str:
