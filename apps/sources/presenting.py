@@ -257,6 +257,29 @@ def _node(place: Place) -> str:
     return f"{place[0]}/{place[1]}"
 
 
+DETECTED = {
+    "format": gettext_lazy("Format"),
+    "encoding": gettext_lazy("Encoding"),
+    "delimiter": gettext_lazy("Between fields"),
+    "quote": gettext_lazy("Around fields"),
+    "header": gettext_lazy("Names of columns"),
+    "compression": gettext_lazy("Compression"),
+    "files": gettext_lazy("Files"),
+    "sheet": gettext_lazy("Sheet"),
+    "line_ends": gettext_lazy("Ends of lines"),
+}
+
+
+def detected(live_schema: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How a dataset without declarations of its own is read, in pairs."""
+    found = live_schema.get("detected", {}).items()
+    return [
+        (str(DETECTED.get(name, name.replace("_", " ").capitalize())), str(value))
+        for name, value in found
+        if name != "problem"
+    ]
+
+
 def drift_words() -> list[tuple[str, str]]:
     return [("added", _("Added")), ("dropped", _("Dropped")), ("retyped", _("Retyped"))]
 

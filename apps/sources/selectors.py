@@ -227,6 +227,16 @@ def column_counts(connection: Connection) -> dict[str, int]:
     return {name: count or 0 for name, count in found.items()}
 
 
+def unreadable(connection: Connection, *, most: int = 20) -> list[Dataset]:
+    """Datasets that the last look found and could not read; `problem_of` says why."""
+    rows = Dataset.objects.filter(connection=connection, gone_at=None, live_schema__detected__has_key="problem")
+    return list(rows.order_by("schema", "table")[:most])
+
+
+def problem_of(dataset: Dataset) -> str:
+    return str(dataset.live_schema.get("detected", {}).get("problem", ""))
+
+
 def classification_targets(connection: Connection) -> list[str]:
     """What changes about the classification of its datasets are about."""
     ids = Dataset.objects.filter(connection=connection).values_list("id", flat=True)

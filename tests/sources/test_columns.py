@@ -140,7 +140,9 @@ def test_chosen_columns_get_a_tag_or_are_called_harmless(found: Installation, br
     chosen = [str(found.column("country").id), str(found.column("amount", "payments").id)]
     with as_role("web"):
         browse("bob").post(PAGE, {"column": chosen, "scope": "chosen", "act": "tag", "set_tag": "pii.demographic"})
-    assert [entry["tags"] for entry in Change.objects.get(kind="classification").proposal["columns"]] == [["pii.demographic"]] * 2
+    assert [entry["tags"] for entry in Change.objects.get(kind="classification").proposal["columns"]] == [
+        ["pii.demographic"]
+    ] * 2
     found.approved_last("erin")
     with as_role("web"):
         browse("bob").post(PAGE, {"column": chosen[:1], "act": "harmless"})

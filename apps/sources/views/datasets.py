@@ -117,6 +117,8 @@ def surroundings(request: PageRequest, row: Any) -> dict[str, Any]:
         ],
         "graph": presenting.hop(here, ways, known, names),
         "latest_profile": selectors.last_profile(row),
+        "facts": presenting.detected(row.live_schema),
+        "problem": selectors.problem_of(row),
     }
 
 

@@ -119,6 +119,7 @@ def standing_of(request: PageRequest, row: Any) -> dict[str, Any]:
         "running": discovery is not None and discovery.state == discovery.RUNNING,
         "left": left,
         "waiting": waiting,
+        "unreadable": [(one, selectors.problem_of(one)) for one in selectors.unreadable(row)],
         "may_discover": access.allowed(request.actor, "connection.discover", row.team_id),
         "may_classify": access.allowed(request.actor, "classification.propose", row.team_id),
         "may_build": access.allowed(request.actor, "pipeline.propose", row.team_id),
