@@ -217,6 +217,7 @@ def _stream(run: Run, stream: StreamPlan, report: PublishReport) -> dict[str, An
         "destination": str(stream.destination),
         "source_schema": stream.source_schema_hash,
         "method": stream.method,
+        **_increment(stream),
         "columns": [
             {
                 "name": column.name,
@@ -235,6 +236,13 @@ def _stream(run: Run, stream: StreamPlan, report: PublishReport) -> dict[str, An
             for part in Part.objects.filter(run=run, fence=run.fence, stream=stream.name).order_by("kind", "ordinal")
         ],
     }
+
+
+def _increment(stream: StreamPlan) -> dict[str, Any]:
+    """What part of the source it was, for a stream that adds; the content hash is that of the delta."""
+    if stream.mode == "replace":
+        return {}
+    return {"mode": stream.mode, "key": list(stream.key), "window": as_json(stream.window)}
 
 
 def _record(run: Run, outcomes: Sequence[Outcome]) -> None:
