@@ -22,7 +22,8 @@ from .forms import Copied
 def keys(request: PageRequest) -> HttpResponse:
     """The keyring, and "I have copied the files"."""
     files = selectors.files(request.actor)
-    form = Copied(request.POST or None, holders=[file.holder for file in files if file.copied_at is None])
+    given = request.POST if request.method == "POST" else None
+    form = Copied(given, holders=[file.holder for file in files if file.copied_at is None])
     if request.method == "POST":
         access.require(request.actor, "key.confirm")
         if form.is_valid():
