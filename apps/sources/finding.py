@@ -44,7 +44,7 @@ def datasets(actor: Actor, text: str, *, limit: int) -> list[Found]:
     rows = rows.filter(named | Q(schema__iexact=schema, table__icontains=table) if dot else named)
     first = Case(When(table__istartswith=text, then=0), default=1)
     rows = rows.select_related("connection__team").order_by(first, Length("table"), "table", "id")
-    return [Found(row.id, str(row), row.connection.name, row.connection.team.name) for row in rows[:limit]]
+    return [Found(row.id, _name(row), row.connection.name, row.connection.team.name) for row in rows[:limit]]
 
 
 def columns(actor: Actor, text: str, *, limit: int) -> list[Found]:
@@ -74,7 +74,12 @@ def _beginning(words: Sequence[str]) -> SearchQuery:
 
 def _found(row: Column) -> Found:
     connection = row.dataset.connection
-    return Found(row.dataset_id, str(row.dataset), connection.name, connection.team.name, row.name, row.type)
+    return Found(row.dataset_id, _name(row.dataset), connection.name, connection.team.name, row.name, row.type)
+
+
+def _name(dataset: Dataset) -> str:
+    """Files at their root have no folder to name."""
+    return dataset.table if dataset.schema == "." else str(dataset)
 
 
 def _visible(actor: Actor, rows: QuerySet[Any], team: str) -> QuerySet[Any]:
