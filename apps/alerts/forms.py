@@ -8,7 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from . import channel_services
+from apps.dataplane.errors import Invalid
+
+from . import channel_services, definition
 from .definition import FORMAT, Definition, MailServer, RouteDefinition
 from .selectors import Filters
 
@@ -32,6 +34,12 @@ class Named(forms.Form):
     def __init__(self, *args: Any, fixed: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["slug"].disabled = fixed
+
+    def clean_slug(self) -> str:
+        try:
+            return definition.slug(self.cleaned_data["slug"])
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence) from error
 
 
 class _Channel(Named):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from .models import Channel, ChannelTest, ChannelVersion, Delivery, Notice, Rout
 TRANSPORT_SMTP = mailing.SMTP
 LONGEST_TIMELINE = 100
 LATELY = timedelta(days=7)
+TOGETHER = timedelta(seconds=5)
 
 
 def notices(actor: Actor, *, unread: bool = False, cursor: str = "", size: int = 50) -> Page[Notice]:
@@ -235,16 +236,16 @@ def outbox(actor: Actor, *, everybody: bool, cursor: str = "", size: int = 50) -
 
 
 def _together(rows: Sequence[Delivery]) -> list[Any]:
-    """One alert that went to several people is one mail with several names."""
-    mails: dict[tuple[str, str, str], Mail] = {}
+    """One alert that went to several people is one mail with several names; they were written one after the other."""
+    mails: list[Mail] = []
     for row in rows:
-        key = (row.subject_ref, row.subject, f"{row.created_at:%Y-%m-%dT%H:%M:%S.%f}")
-        name = row.user.name if row.user else "?"
-        known = mails.get(key)
-        mails[key] = Mail(
-            row.id, row.created_at, row.subject, row.body, row.event, (*(known.to if known else ()), name)
-        )  # fmt: skip
-    return list(mails.values())
+        name, last = row.user.name if row.user else "?", mails[-1] if mails else None
+        same = last and (last.subject, last.body, last.event) == (row.subject, row.body, row.event)
+        if last and same and abs(last.at - row.created_at) < TOGETHER:
+            mails[-1] = replace(last, to=(*last.to, name))
+        else:
+            mails.append(Mail(row.id, row.created_at, row.subject, row.body, row.event, (name,)))
+    return mails
 
 
 def sees_every_mail(actor: Actor, *, demo: bool) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.alerts.selectors import Sent
+from apps.alerts.selectors import TOGETHER, Sent
 
 from .forms import REASONS
 from .selectors import ALL, MINE, OPEN, RESOLVED, SNOOZED, Filters, Tabs
@@ -64,11 +64,20 @@ def _entry(entry: Any) -> Line:
 
 
 def _alerts(sent: Sequence[Sent]) -> list[Line]:
-    lines: dict[tuple[Any, ...], tuple[Line, list[str]]] = {}
+    groups: list[tuple[Sent, list[str]]] = []
     for one in sent:
-        key = (one.at, one.event, one.channel, one.state, one.last_error)
-        lines.setdefault(key, (_told(one), []))[1].append(one.to)
-    return [replace(line, who=", ".join(names)) for line, names in lines.values()]
+        same = next((names for first, names in groups if _one_alert(first, one)), None)
+        if same is None:
+            groups.append((one, [one.to]))
+        else:
+            same.append(one.to)
+    return [replace(_told(first), who=", ".join(names)) for first, names in groups]
+
+
+def _one_alert(first: Sent, other: Sent) -> bool:
+    """Whether both tell the same, and came to the same end."""
+    alike = ("event", "channel", "state", "transport", "last_error", "attempts")
+    return abs(first.at - other.at) < TOGETHER and all(getattr(first, name) == getattr(other, name) for name in alike)
 
 
 def _told(one: Sent) -> Line:

@@ -83,48 +83,61 @@ def receiver(*answers: tuple[int, dict[str, str]]) -> Iterator[Received]:
         server.server_close()
 
 
+@dataclass
+class _Conversation:
+    """One client of the mail server."""
+
+    got: Received
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    refuse: str
+    offers: tuple[str, ...]
+    sender: str = ""
+    recipients: list[str] = field(default_factory=list)
+
+    async def go(self) -> None:
+        await self.say("220 mail.test")
+        while line := (await self.reader.readline()).decode("latin-1").strip():
+            verb = line[:4].upper()
+            if verb == self.refuse:
+                await self.say("535 no" if verb == "AUTH" else "550 no")
+            elif verb == "EHLO":
+                await self.say("250-mail.test", *(f"250-{offer}" for offer in self.offers), "250 SIZE 1000000")
+            elif verb == "DATA":
+                await self.take()
+            else:
+                self.note(verb, line)
+                await self.say({"AUTH": "235 in", "QUIT": "221 bye"}.get(verb, "250 ok"))
+            if verb == "QUIT":
+                break
+        self.writer.close()
+
+    def note(self, verb: str, line: str) -> None:
+        if verb == "AUTH":
+            self.got.logins.append(line)
+        elif verb == "MAIL":
+            self.sender, self.recipients = line, []
+        elif verb == "RCPT":
+            self.recipients.append(line)
+
+    async def take(self) -> None:
+        await self.say("354 go on")
+        body = (await self.reader.readuntil(b"\r\n.\r\n")).decode()
+        self.got.mails.append((self.sender, self.recipients, body))
+        await self.say("250 taken")
+
+    async def say(self, *lines: str) -> None:
+        self.writer.write("".join(f"{line}\r\n" for line in lines).encode())
+        await self.writer.drain()
+
+
 @contextmanager
-def mail_server(*, refuse: str = "", starttls: bool = False, auth: bool = False) -> Iterator[Received]:
+def mail_server(*, refuse: str = "", offers: tuple[str, ...] = ()) -> Iterator[Received]:
     """A small SMTP server. `refuse` names the verb that it answers with 550 (535 for AUTH)."""
     got, ready, loop = Received(), threading.Event(), asyncio.new_event_loop()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def say(line: str) -> None:
-            writer.write(f"{line}\r\n".encode())
-            await writer.drain()
-
-        sender, recipients = "", list[str]()
-        await say("220 mail.test")
-        while line := (await reader.readline()).decode("latin-1").strip():
-            verb = line[:4].upper()
-            if verb == refuse:
-                await say("535 no" if verb == "AUTH" else "550 no")
-            elif verb == "EHLO":
-                offers = [*(["STARTTLS"] if starttls else []), *(["AUTH PLAIN"] if auth else []), "SIZE 1000000"]
-                for offer in offers[:-1]:
-                    await say(f"250-{offer}")
-                await say(f"250 {offers[-1]}")
-            elif verb == "AUTH":
-                got.logins.append(line)
-                await say("235 in")
-            elif verb == "MAIL":
-                sender = line
-                await say("250 ok")
-            elif verb == "RCPT":
-                recipients.append(line)
-                await say("250 ok")
-            elif verb == "DATA":
-                await say("354 go on")
-                body = (await reader.readuntil(b"\r\n.\r\n")).decode()
-                got.mails.append((sender, recipients, body))
-                recipients = []
-                await say("250 taken")
-            elif verb == "QUIT":
-                await say("221 bye")
-                break
-            else:
-                await say("250 ok")
-        writer.close()
+        await _Conversation(got, reader, writer, refuse, offers).go()
 
     async def serve() -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)

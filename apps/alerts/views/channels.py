@@ -68,7 +68,9 @@ def _form(
     if tested is not None:
         held = definition.parse(kind, tested.proposal["definition"])
         initial = forms.initial_of(slug=tested.proposal["slug"], name=tested.proposal["name"], says=held)
-    form = forms.FORMS[kind](request.POST or None, initial=initial, held=held, fixed=channel is not None)
+    form = forms.FORMS[kind](
+        request.POST if request.method == "POST" else None, initial=initial, held=held, fixed=channel is not None
+    )
     if request.method == "POST" and form.is_valid():
         try:
             test = channel_services.test_channel(
@@ -178,7 +180,7 @@ def _route_form(request: PageRequest, card: selectors.RouteCard | None) -> HttpR
         initial = forms.initial_of_route(slug=row.slug, name=row.name, team=team, says=card.says)
     teams = presenting.teams_to_route(actor)
     form = forms.RouteForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         initial=initial or {"team": teams[0][0] if teams else ""},
         fixed=card is not None,
         teams=teams if card is None else [*teams, (initial["team"], "")],
