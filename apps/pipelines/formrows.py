@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from apps.dataplane.quality import wording
+
 from . import drafting, formfields
 from .drafting import CHECKS, Draft
 from .formfields import Choice, Row
@@ -38,6 +40,7 @@ def settle(stream: Mapping[str, Any], place: str, columns: Callable[[str], Seque
             suggested_id=drafting.suggested_id(rule),
             fields=(),
             columns=tuple(column.name for column in columns(rule["target"])),
+            words=wording.settle_in_words(rule["kind"], one, rule["target"], other),
             kept=formfields.keeping(rule["kind"], {"columns": one}),
             pairs=tuple(pairs) if rule["kind"] == "references" else (),
         )

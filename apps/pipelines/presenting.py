@@ -176,12 +176,11 @@ def _rule(rule: RowRule, effect: str) -> Condition:
 
 
 def _settle(rule: SettleRule) -> Condition:
-    columns = ", ".join(rule.columns)
-    if rule.kind == "unique":
-        said = _("%(columns)s identify a row") % {"columns": columns}
-        return Condition(rule.id, said, _("later duplicates go to quarantine"))
-    named = {"columns": columns, "target": rule.target, "to": ", ".join(rule.to)}
-    return Condition(rule.id, _("%(columns)s occur in %(target)s as %(to)s") % named, _("orphans go to quarantine"))
+    words = wording.settle_in_words(rule.kind, rule.columns, rule.target, rule.to)
+    unique = rule.kind == "unique"
+    return Condition(
+        rule.id, words, _("later duplicates go to quarantine") if unique else _("orphans go to quarantine")
+    )
 
 
 def _check(check: OutputCheck) -> Condition:

@@ -151,7 +151,4 @@ def _words(definition: PipelineDefinition) -> Iterator[tuple[tuple[str, str, str
         for rule in stream.row_checks:
             yield (stream.name, "row", rule.id), wording.rule_in_words(rule.kind, rule.column, rule.params)
         for one in stream.settle:
-            columns = ", ".join(one.columns)
-            unique = _("%(columns)s identify a row") % {"columns": columns}
-            refers = _("%(columns)s occur in %(target)s") % {"columns": columns, "target": one.target}
-            yield (stream.name, "row", one.id), refers if one.kind == "references" else unique
+            yield (stream.name, "row", one.id), wording.settle_in_words(one.kind, one.columns, one.target, one.to)

@@ -117,7 +117,7 @@ def posted(pipeline: Pipeline, data: QueryDict) -> Suite:
     suite.import_text, suite.import_stream = data.get("import_text", ""), data.get("import_stream", "")
     act = data.get("act", "")
     if act == "import":
-        _import(suite)
+        take(suite, suite.import_stream, suite.import_text)
     elif act.startswith("remove:"):
         suite.checks = drafting.act({drafting.STREAMS: [], CHECKS: suite.checks}, act)[CHECKS]
     elif found := _ACT.fullmatch(act):
@@ -140,13 +140,13 @@ def _act(suite: Suite, verb: str, index: int, key: str, data: QueryDict) -> None
     suite.checks.extend(_document(one.check) for one in taken[: MOST_RULES - len(suite.checks)])
 
 
-def _import(suite: Suite) -> None:
-    """What can be evaluated joins the checks; what can not is told with its line, and the text stays."""
+def take(suite: Suite, name: str, text: str) -> None:
+    """Import: what can be evaluated joins the checks; what can not is told with its line, and the text stays."""
     streams = {stream.name: stream for stream in suite.definition.streams}
-    stream = streams.get(suite.import_stream) or suite.definition.streams[0]
+    stream = streams.get(name) or suite.definition.streams[0]
     types = {column.name: column.type for column in staged(suite.planned.get(stream.name, ()))}
     try:
-        suite.imported = exchange.read(suite.import_text, stream=stream.name, columns=types or None)
+        suite.imported = exchange.read(text, stream=stream.name, columns=types or None)
     except Invalid as problem:
         suite.error, suite.wrong = f"{problem.sentence} {problem.remedy}".strip(), "import_text"
         return

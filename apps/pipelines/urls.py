@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import api
+from . import api, quality_api
 from .views import checks, pages, proposing, suites
 
 app_name = "pipelines"
@@ -28,8 +28,16 @@ urlpatterns = [
 ]
 api_urlpatterns = [
     path("", api.pipelines, name="pipelines"),
+    path("judge", quality_api.judge, name="judge"),
+    path("times", quality_api.times, name="times"),
+    path("expectations", quality_api.expectations, name="expectations"),
     path("<slug:team>/<slug:slug>", api.pipeline, name="pipeline"),
     path("<slug:team>/<slug:slug>/plan", api.plan, name="plan"),
+    path("<slug:team>/<slug:slug>/suite", quality_api.suite, name="suite"),
+    path("<slug:team>/<slug:slug>/suite/<slug:stream>", quality_api.export, name="suite_export"),
+    path("<slug:team>/<slug:slug>/suite/<slug:stream>/import", quality_api.import_, name="suite_import"),
+    path("<slug:team>/<slug:slug>/suggestions", quality_api.suggestions, name="suggestions"),
+    path("<slug:team>/<slug:slug>/results", quality_api.results, name="results"),
     path("<slug:team>/<slug:slug>/start", api.start, name="start"),
     path("<slug:team>/<slug:slug>/pause", api.pause, name="pause"),
     path("<slug:team>/<slug:slug>/resume", api.resume, name="resume"),

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.core.paging import Page, page
+
 from .models import CheckResult
+
+# For annotations above: the table itself is this app's alone.
+Result = CheckResult
+
+
+@dataclass(frozen=True)
+class Course:
+    """One check over several runs: its results, oldest first, never none."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def last(self) -> CheckResult:
+        return self.results[-1]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the last run judged otherwise than the one before."""
+        return len(self.results) > 1 and self.results[-2].status != self.last.status
 
 
 def of_run(run: str) -> list[CheckResult]:
@@ -16,7 +40,20 @@ def failed(run: str) -> int:
     return CheckResult.objects.filter(run=run, phase="output").exclude(status=CheckResult.PASSED).count()
 
 
-def history(pipeline: str, stream: str, check_id: str, limit: int = 30) -> list[CheckResult]:
-    """One check of a pipeline (`pipeline/<id>`), run after run, newest first."""
-    rows = CheckResult.objects.filter(pipeline=pipeline, stream=stream, check_id=check_id)
-    return list(rows.order_by("-id")[:limit])
+def courses(runs: Sequence[str]) -> list[Course]:
+    """Every check over these runs of one pipeline (`run/<id>`), in one query; those that fail now come first."""
+    found: dict[tuple[str, str, str], list[CheckResult]] = {}
+    for row in CheckResult.objects.filter(run__in=list(runs)).order_by("id"):
+        found.setdefault((row.stream, row.phase, row.check_id), []).append(row)
+    courses = [Course(tuple(rows)) for _key, rows in sorted(found.items())]
+    return sorted(courses, key=lambda course: course.last.status == CheckResult.PASSED)
+
+
+def history(
+    pipeline: str, stream: str = "", check_id: str = "", *, cursor: str = "", size: int = 50
+) -> Page[CheckResult]:
+    """Results of a pipeline (`pipeline/<id>`), of one stream or one check of it, run after run, newest first."""
+    rows = CheckResult.objects.filter(pipeline=pipeline)
+    for name, value in (("stream", stream), ("check_id", check_id)):
+        rows = rows.filter(**{name: value}) if value else rows
+    return page(rows, cursor=cursor, size=size)

@@ -240,7 +240,7 @@ class TestVerdict:
         status, page = self.judge(browse, form)
         assert status == 200
         assert "Column crm.leads.nickname is unclassified: nobody has said whether it is sensitive." in page
-        assert "Classify the columns" in page
+        assert "Classify the column" in page
 
     def test_before_anything_is_chosen_it_waits(self, shop: Shop, browse: Browse) -> None:
         status, page = self.judge(browse, filled(shop, source="", **{"streams.0.source": ""}))

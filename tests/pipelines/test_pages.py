@@ -121,8 +121,8 @@ class TestPage:
         page = text(get(browse, "alice", HERE))
         assert "country is one of DE, FR in-europe · only these rows are read" in page
         assert "email matches @ email-shape · other rows go to quarantine" in page
-        assert "id identify a row one-per-id · later duplicates go to quarantine" in page
-        assert "customer_id occur in customers as id known-customer · orphans go to quarantine" in page
+        assert "id identifies a row one-per-id · later duplicates go to quarantine" in page
+        assert "customer_id occurs in customers as id known-customer · orphans go to quarantine" in page
         assert "email is present in at least 99 % of the rows email-there · keeps the gate closed" in page
 
     def test_a_table_that_nobody_discovered_is_told(self, shop: Shop, browse: Browse) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,15 @@ def rule_in_words(kind: str, column: str, given: Given) -> str:
     """What a row rule demands of a row; "" for a kind that does not exist."""
     says = _RULES.get(kind)
     return "" if says is None else f"{column or '…'} {says(given)}"
+
+
+def settle_in_words(kind: str, columns: Sequence[str], target: str = "", to: Sequence[str] = ()) -> str:
+    """What a rule on the whole set demands."""
+    named, one = ", ".join(columns) or "…", len(columns) < 2
+    if kind == "references":
+        there = f"{target or '…'} as {', '.join(to) or '…'}"
+        return f"{named} {'occurs' if one else 'occur'} in {there}"
+    return f"{named} {'identifies' if one else 'together identify'} a row"
 
 
 def percent(value: object) -> str:
