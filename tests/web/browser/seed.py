@@ -108,9 +108,32 @@ def _happened(people: Any, made: Any) -> dict[str, Any]:
         "bob": str(people.actor("bob").id),
         "test": _failed_test(people, made),
         "channel_test": _channels(people),
+        **_audited(people),
         "open_change": _open_change(people),
         "rejected_change": _rejected_change(people),
     }
+
+
+def _audited(people: Any) -> dict[str, str]:
+    """An event about a change, a finished export, and a verification that a worker has made."""
+    from apps.audit import exporting, selectors
+    from apps.audit.models import Export, Walk
+    from controlplane.demo.organisation import until
+
+    dora = people.actor("dora")
+    event = selectors.events(dora, selectors.Filters(action="change.applied")).rows[0]
+    export = exporting.request(actor=dora, filters=selectors.Filters(action="change."), format="csv")
+    until(lambda: Export.objects.filter(id=export.id, state=Export.DONE).exists(), "the export")
+    walk = Walk.objects.create(
+        asked_by=dora.id,
+        state=Walk.DONE,
+        done=3,
+        total=3,
+        ok=True,
+        sequenced=3,
+        sentence="Audit log verified to event 3.",
+    )
+    return {"event": str(event.id), "export": str(export.id), "walk": str(walk.id)}
 
 
 def _channels(people: Any) -> str:
