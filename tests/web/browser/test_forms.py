@@ -26,7 +26,8 @@ class TestPolicies:
         erin.open(POLICY)
         verdict = page.locator("#verdict")
         expect(verdict).to_contain_text("nothing changes")
-        text = page.get_by_role("textbox", name="Rules")
+        page.get_by_role("button", name="YAML").click()
+        text = page.locator("textarea[name=text]")
         whole = text.input_value()
         text.fill(whole.replace("kind: redact", "kind: blur"))
         expect(verdict).to_contain_text("blur")
@@ -36,26 +37,38 @@ class TestPolicies:
         expect(verdict).to_contain_text("public.customers.email")
         assert erin.violations() == []
 
-    def test_a_rule_is_added_to_the_text_without_losing_what_was_typed(self, as_person: AsPerson) -> None:
+    def test_a_rule_is_added_to_the_table_without_losing_what_was_typed(self, as_person: AsPerson) -> None:
         erin = as_person("erin")
         page = erin.page
         erin.open(POLICY)
         page.get_by_label("Name", exact=True).fill("Half typed")
-        page.get_by_label("Name of the rule").fill("addresses stay at home")
-        page.get_by_label(re.compile("^Tag")).select_option("pii.address")
-        page.get_by_label("Treatment", exact=True).select_option("drop")
-        page.get_by_role("button", name="Add to the text").click()
-        expect(page.get_by_text("Added at the end of the text.")).to_be_visible()
-        assert "name: addresses stay at home" in page.get_by_role("textbox", name="Rules").input_value()
+        rules = page.locator("details.rule")
+        before = rules.count()
+        page.get_by_role("button", name="Add a rule").click()
+        expect(rules).to_have_count(before + 1)
+        new = rules.last
+        new.get_by_label("Name of the rule").fill("addresses stay at home")
+        new.locator("select[name$='-tag']").select_option("pii.address")
+        new.locator("select[name$='-kind']").select_option("partial")
+        expect(new.get_by_label("Last characters kept")).to_be_visible()
+        assert erin.violations() == []
+        new.locator("select[name$='-kind']").select_option("drop")
+        expect(new.get_by_label("Last characters kept")).to_have_count(0)
         assert page.get_by_label("Name", exact=True).input_value() == "Half typed"
+        assert new.get_by_label("Name of the rule").input_value() == "addresses stay at home"
         expect(page.locator("#verdict")).to_contain_text("addresses stay at home")
+        page.get_by_role("button", name="YAML").click()
+        assert "name: addresses stay at home" in page.locator("textarea[name=text]").input_value()
 
     def test_a_refused_rule_names_its_field(self, as_person: AsPerson) -> None:
         erin = as_person("erin")
         page = erin.page
         erin.open(POLICY)
-        page.get_by_role("button", name="Add to the text").click()
-        expect(page.locator("#rule-form [role=alert]")).to_contain_text("Name of the rule")
+        page.get_by_role("button", name="Add a rule").click()
+        expect(page.locator("details.rule[open]")).to_have_count(1)
+        page.get_by_role("button", name=re.compile("^Propose")).click()
+        expect(page.locator("[data-focus]")).to_contain_text("A rule needs a short name")
+        expect(page.locator("details.rule[open] .field-error")).to_contain_text("A rule needs a short name")
         assert page.url.endswith(POLICY)
         assert erin.violations() == []
 
