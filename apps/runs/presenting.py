@@ -132,7 +132,7 @@ class Allowed:
     start: bool
     repeat: bool = False
     recall: bool = False
-    compare: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def buttons(actor: Actor, run: Run, steps: Sequence[Step]) -> Allowed:
         start=may_start,
         repeat=may_start and bool(run.plan_hash),
         recall=run.state == Run.PUBLISHED and access.allowed(actor, "run.recall", run.team_id),
-        compare=not under_way,
+        anew=may_start and any(stream["mode"] != "replace" for stream in (run.plan or {}).get("streams", ())),
     )
 
 
