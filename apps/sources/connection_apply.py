@@ -31,7 +31,7 @@ def apply(*, proposal: Mapping[str, Any], target: str, base_version: int, change
         change=change,
     )
     version.save(force_insert=True)
-    if base_version == 0 and proposal["definition"]["credentials"].get("read"):
+    if base_version == 0 and proposal["definition"]["credentials"].get("read") is not None:
         services.request_discovery(row)
     return f"connection/{row.id}"
 

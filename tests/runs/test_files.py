@@ -18,7 +18,7 @@ from apps.keys import services as keys
 from apps.pipelines.models import Pipeline
 from apps.runs import services as runs
 from apps.runs.models import LogLine, Run
-from apps.sources.models import Connection, Dataset
+from apps.sources.models import Connection, Dataset, Discovery
 from tests.sources.conftest import here  # noqa: F401
 from tests.sources.support import KEKS, Installation
 from tests.support import as_role
@@ -59,6 +59,7 @@ class Folder:
         proposal = {"slug": f"files-{purpose}", "name": "Files", "kind": "files", "definition": definition}
         self.place.approved("connection", proposal)
         self.work()
+        assert not Discovery.objects.exclude(state=Discovery.DONE).values_list("failure", flat=True)
         return Connection.objects.get(slug=f"files-{purpose}")
 
     def work(self) -> None:
@@ -66,9 +67,12 @@ class Folder:
             with self.place.process(dict(CLASSES)[waiting[0].queue]):
                 jobs.work(str(waiting[0].id))
 
-    def classify(self, connection: Connection, schema: str, table: str, **tags: list[str]) -> None:
+    def classify(
+        self, connection: Connection, schema: str, table: str, *, reviewers: str = "bob", **tags: list[str]
+    ) -> None:
         columns = [{"schema": schema, "table": table, "column": name, "tags": held} for name, held in tags.items()]
-        self.place.approved("classification", {"connection": str(connection.id), "columns": columns})
+        proposal = {"connection": str(connection.id), "columns": columns}
+        self.place.approved("classification", proposal, reviewers=reviewers)
 
     def pipeline(self, source: Connection, destination: Connection, *streams: dict[str, Any]) -> Pipeline:
         definition = {"format": 1, "purpose": "analytics", "streams": list(streams), "output_checks": []}
@@ -97,7 +101,7 @@ def folder(here: Installation, tmp_path: Path) -> Iterator[Folder]:  # noqa: F81
     roots.allow({"files": tmp_path / "root"})
     with as_role("worker"):
         keys.create_missing("extract", KEKS["worker"], domains=["default"])
-    here.approved("policy", POLICY)
+    here.approved("policy", POLICY, by="bob", reviewers="erin")
     yield Folder(here, tmp_path / "root")
     roots.allow(before)
 
@@ -118,7 +122,7 @@ def test_a_folder_of_csv_arrives_masked_and_malformed_lines_are_counted_and_name
     source = folder.connected("read", path="in")
     folder.place.approved("connection", folder.place.proposal(write=True, zone="analytics"))
     destination = Connection.objects.get(slug="demo-crm")
-    folder.classify(source, ".", "people", id=[], email=["pii.contact.email"], born=[])
+    folder.classify(source, ".", "people", reviewers="bob erin", id=[], email=["pii.contact.email"], born=[])
     pipeline = folder.pipeline(source, destination, stream("./people", "mart/people"))
     run = folder.run(pipeline)
     assert run.state == Run.PUBLISHED, (run.sentence, run.refusals)
@@ -169,7 +173,7 @@ def test_new_files_are_added_once(folder: Folder) -> None:
 def test_postgresql_arrives_masked_in_a_folder(folder: Folder, kind: str, name: str) -> None:
     source = folder.place.discovered()
     destination = folder.connected("write", path="", format=kind)
-    folder.place.classify(id=[], email=["pii.contact.email"], phone=[], country=[], iban=[])
+    folder.place.classify(reviewers="bob erin", id=[], email=["pii.contact.email"], phone=[], country=[], iban=[])
     pipeline = folder.pipeline(source, destination, stream("crm/customers", "out/customers"))
     for _ in range(2):
         run = folder.run(pipeline)
@@ -187,7 +191,7 @@ def test_postgresql_arrives_masked_in_a_folder(folder: Folder, kind: str, name: 
 def test_files_are_not_appended_to_and_nothing_is_read_for_it(folder: Folder) -> None:
     source = folder.place.discovered()
     destination = folder.connected("write")
-    folder.place.classify(id=[], email=["pii.contact.email"], phone=[], country=[], iban=[])
+    folder.place.classify(reviewers="bob erin", id=[], email=["pii.contact.email"], phone=[], country=[], iban=[])
     pipeline = folder.pipeline(
         source, destination, stream("crm/customers", "out/customers", mode="append", cursor="id")
     )
