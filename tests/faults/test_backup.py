@@ -29,10 +29,14 @@ PHRASE = "a passphrase of four words"
 Said = subprocess.CompletedProcess[str]
 
 
+def plain() -> dict[str, str]:
+    """The environment of somebody at a terminal."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LOCKGATE_", "DJANGO_"))}
+
+
 def manage(*arguments: object, status: int = 0) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCKGATE_", "DJANGO_"))}
     done: Said = subprocess.run(
-        [sys.executable, "manage.py", *map(str, arguments)], cwd=ROOT, env=kept, capture_output=True, text=True,
+        [sys.executable, "manage.py", *map(str, arguments)], cwd=ROOT, env=plain(), capture_output=True, text=True,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == status, done.stdout + done.stderr
@@ -103,8 +107,9 @@ def test_a_restore_refuses_before_it_writes(installation: Installation, backup: 
 
 
 def test_what_was_restored_works_and_says_what_it_is(
-    installation: Installation, world: World, backup: Path, phrase: Path
+    installation: Installation, world: World, backup: Path, phrase: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("LOCKGATE_DATABASE_URL", raising=False)
     target = installation.place / "restored" / "data"
     target.parent.mkdir(mode=0o711)
     said = manage("restore", backup, "--data", target, "--passphrase-file", phrase)
@@ -158,19 +163,19 @@ def _upgraded_after_a_kill(other: Installation) -> None:
     """The schema is made to look old; the command is killed after its backup, then goes on from there."""
     assert "at this version already" in manage("upgrade", "--data", other.data.root, "--no-start")
     assert other.process is not None
-    assert other.process.wait(60) == 0
+    assert other.process.wait(180) == 0
     other.start()
     other.admin("COMMENT ON DATABASE lockgate IS 'lockgate schema of long ago'")
     upgrading = subprocess.Popen(
         [sys.executable, "manage.py", "upgrade", "--data", str(other.data.root), "--no-start"], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=plain(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     backups = other.data.root / "backups"
-    eventually(lambda: bool(list(backups.glob("*.tar"))), "the backup of the upgrade", 120)
+    eventually(lambda: bool(list(backups.glob("*.tar"))), "the backup of the upgrade", 300)
     time.sleep(0.2)
     os.kill(upgrading.pid, signal.SIGKILL)
     upgrading.wait()
-    assert other.process.wait(60) == 0
+    assert other.process.wait(180) == 0
     said = manage("upgrade", "--data", other.data.root, "--no-start")
     assert "the database is at this version" in said
     assert len(list(backups.glob("*.tar"))) == 1
@@ -185,7 +190,7 @@ def _a_later_version_is_refused(other: Installation) -> None:
     said = manage("upgrade", "--data", other.data.root, "--no-start", status=1)
     assert "later version of Lockgate: it has runs/9999_from_tomorrow" in said
     assert other.process is not None
-    assert other.process.wait(60) == 0
+    assert other.process.wait(180) == 0
     refused = manage("up", "--data", other.data.root, "--port", other.port, status=1)
     assert "later version" in refused
     said = manage("recover", "nobody@acme.example", "--data", other.data.root, "--password-file", os.devnull, status=1)
