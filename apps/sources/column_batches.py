@@ -92,17 +92,16 @@ def decided(cards: Iterable[ColumnCard], choice: Choice) -> tuple[Decision, ...]
 def batches(decisions: Sequence[Decision]) -> tuple[Batch, ...]:
     """By connection, in the order of the first column of each. Raises Invalid above the limit of one change."""
     if len(decisions) > MOST_AT_ONCE:
-        raise too_many(len(decisions))
+        raise too_many()
     found: dict[UUID, list[Decision]] = {}
     for one in _some(decisions):
         found.setdefault(one.card.column.dataset.connection_id, []).append(one)
     return tuple(_batch(ones) for ones in found.values())
 
 
-def too_many(count: int) -> Invalid:
+def too_many() -> Invalid:
     return Invalid(
-        _("%(count)s columns are too many for one change; it takes at most %(most)s.")
-        % {"count": f"{count:,}", "most": f"{MOST_AT_ONCE:,}"},
+        _("More columns than one change takes were chosen: it takes at most %(most)s.") % {"most": f"{MOST_AT_ONCE:,}"},
         remedy=_("Narrow the filter, for example to one connection or one tag, and decide in parts."),
     )
 

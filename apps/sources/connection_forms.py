@@ -93,7 +93,7 @@ class ConnectionForm(forms.Form):
         if not self.kind.uses_credentials:
             able = {"read": self.kind.reads, "write": self.kind.writes}
             return {
-                purpose: forms.BooleanField(label=SERVES[purpose], required=False)
+                purpose: forms.BooleanField(label=SERVES[purpose], required=False, initial=purpose == "read")
                 for purpose in PURPOSES
                 if able[purpose]
             }
@@ -211,7 +211,7 @@ class ConnectionForm(forms.Form):
 def initial_of(*, team: str, slug: str, name: str, says: ConnectionDefinition) -> dict[str, Any]:
     """What the form starts with when something is edited; never a password."""
     users = {f"{purpose}_user": one.user for purpose, one in says.credentials.items()}
-    serves = {str(purpose): True for purpose in says.credentials}
+    serves = {str(purpose): purpose in says.credentials for purpose in PURPOSES}
     named = {"team": team, "slug": slug, "name": name, "zone": says.zone, "region": says.region}
     return {**says.connector.values(says.settings), **named, **users, **serves}
 

@@ -28,6 +28,15 @@ STEPS = {
     "read": gettext_lazy("Read a row"),
     "write": gettext_lazy("Write, and take it back"),
 }
+# Where a kind has other steps, or they mean something else.
+ORDER_OF_KIND = {"files": {"read": ("reach", "list", "read"), "write": ("reach", "write")}}
+STEPS_OF_KIND = {
+    "files": {
+        "reach": gettext_lazy("Reach the folder"),
+        "list": gettext_lazy("List the files"),
+        "read": gettext_lazy("Look them through"),
+    }
+}
 PURPOSE_WORDS = {"read": gettext_lazy("Read"), "write": gettext_lazy("Write")}
 
 
@@ -75,11 +84,13 @@ class Line:
 def tested(test: Any) -> Tested:
     """Steps done, the one at work, and those that wait or were never reached."""
     failed = next((step for step in test.steps if not step["ok"]), None)
-    done = [_done(step) for step in test.steps]
+    kind = test.proposal.get("kind", "")
+    words = STEPS | STEPS_OF_KIND.get(kind, {})
+    done = [_done(step, str(words[step["step"]])) for step in test.steps]
     reached = {step["step"] for step in test.steps}
-    rest = [step for step in ORDER[test.purpose] if step not in reached]
+    rest = [step for step in ORDER_OF_KIND.get(kind, ORDER)[test.purpose] if step not in reached]
     running = test.state == test.RUNNING
-    waiting = [_waiting(step, running, first=index == 0) for index, step in enumerate(rest)]
+    waiting = [_waiting(str(words[step]), running, first=index == 0) for index, step in enumerate(rest)]
     told = failed or {"sentence": "", "remedy": "", "field": ""}
     return Tested(
         purpose=str(PURPOSE_WORDS[test.purpose]),
@@ -94,14 +105,14 @@ def tested(test: Any) -> Tested:
     )
 
 
-def _done(step: dict[str, Any]) -> Step:
+def _done(step: dict[str, Any], label: str) -> Step:
     note = _("%(n)s ms") % {"n": step["milliseconds"]}
-    return Step(str(STEPS[step["step"]]), "done" if step["ok"] else "failed", step["sentence"], note)
+    return Step(label, "done" if step["ok"] else "failed", step["sentence"], note)
 
 
-def _waiting(step: str, running: bool, *, first: bool) -> Step:
+def _waiting(label: str, running: bool, *, first: bool) -> Step:
     state = "skipped" if not running else "running" if first else "waiting"
-    return Step(str(STEPS[step]), state, "" if running else _("Not tried."))
+    return Step(label, state, "" if running else _("Not tried."))
 
 
 def edit_url(test: Any, field: str = "") -> str:

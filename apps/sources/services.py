@@ -240,7 +240,7 @@ def _steps(test: ConnectionTest) -> Iterator[dict[str, Any]]:
 
 def _form_field(name: str, purpose: Purpose) -> str:
     """The form has a user and a password for each purpose."""
-    return f"{purpose}_{name}" if name in ("user", "password") else name
+    return f"{purpose}_{name}" if name in ("user", "password", "client_key") else name
 
 
 def _failed_step(step: str, sentence: str, remedy: str = "", field: str = "") -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_the_page_offers_the_remedy(found: Installation, browse: Browse) -> None
     again(found, 'ALTER TABLE crm.customers ADD COLUMN "<script>alert(1)</script>" int')
     with as_role("web"):
         page = browse("alice").get(PAGE).content.decode()
-    assert re.search(r'href="/sources/datasets/[^"]+/">.{0,400}Classify', page, re.DOTALL)
+    assert re.search(r'href="/sources/datasets/[^"]+/">.{0,900}Classify', page, re.DOTALL)
     assert "<script>alert(1)" not in page
 
 

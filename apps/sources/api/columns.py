@@ -172,7 +172,7 @@ def _cards(request: Request, body: dict[str, Any]) -> Any:
     matching = columns.count(who, filters)
     column_batches.require_as_seen(str(body["matching"]), matching)
     if matching > columns.MOST_AT_ONCE:
-        raise column_batches.too_many(matching)
+        raise column_batches.too_many()
     return columns.all_matching(who, filters, most=columns.MOST_AT_ONCE)
 
 

@@ -54,7 +54,7 @@ def _page(request: PageRequest, *, error: LockgateError | None = None, status: i
         "most": columns.MOST_AT_ONCE,
         "filters": filters,
         "query": filters.as_query(),
-        "choices": _choices(request, filters),
+        "choices": _choices(request),
         "tags": forms.tag_choices(),
         "may_classify": may,
         "form": forms.ReasonForm(posted or None),
@@ -65,7 +65,7 @@ def _page(request: PageRequest, *, error: LockgateError | None = None, status: i
     return render(request, "sources/columns.html", context, status=status)
 
 
-def _choices(request: PageRequest, filters: Filters) -> dict[str, list[tuple[str, str]]]:
+def _choices(request: PageRequest) -> dict[str, list[tuple[str, str]]]:
     connections = [(str(row.id), row.name) for row in selectors.connections(request.actor)]
     tags = sorted({*KNOWN_TAGS, *columns.subtrees()})
     return {
@@ -73,7 +73,7 @@ def _choices(request: PageRequest, filters: Filters) -> dict[str, list[tuple[str
         "state": presenting.column_states(),
         "tag": [(NONE, NONE), *((tag, tag) for tag in tags)],
         "confidence": [(str(n), _("from %(n)s %%") % {"n": n}) for n in (50, 60, 70, 80, 90, 95)],
-        "type": [(name, name) for name in columns.types(request.actor, filters)],
+        "type": [(name, name) for name in columns.TYPES],
     }
 
 
@@ -119,7 +119,7 @@ def _decided(request: PageRequest) -> tuple[Decision, ...]:
     matching = columns.count(request.actor, filters)
     column_batches.require_as_seen(posted.get("matching", ""), matching)
     if matching > columns.MOST_AT_ONCE:
-        raise column_batches.too_many(matching)
+        raise column_batches.too_many()
     cards = columns.all_matching(request.actor, filters, most=columns.MOST_AT_ONCE)
     return column_batches.decided(cards, choice)
 

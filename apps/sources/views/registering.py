@@ -130,7 +130,7 @@ def _tested(request: PageRequest, batch: UUID) -> dict[str, Any]:
         "batch": batch,
         "tests": [presenting.tested(one) for one in tests],
         "running": any(one.state == one.RUNNING for one in tests),
-        "passed": all(one.state == one.PASSED for one in tests),
+        "passed": _passed(tests),
         "proposal": first.proposal,
         "team": first.team,
         "connection": first.connection,
@@ -139,7 +139,12 @@ def _tested(request: PageRequest, batch: UUID) -> dict[str, Any]:
         "may_propose": may,
         "form": forms.ReasonForm(),
         "edit_url": presenting.edit_url(first),
+        "steps": presenting.wizard("test" if not _passed(tests) else "approval"),
     }
+
+
+def _passed(tests: Any) -> bool:
+    return all(one.state == one.PASSED for one in tests)
 
 
 def _active_proposal(test: Any) -> dict[str, Any] | None:

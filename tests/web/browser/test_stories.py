@@ -214,7 +214,7 @@ class TestConnecting:
     ) -> None:
         alice = as_person("alice")
         page = alice.page
-        alice.open("/sources/new")
+        alice.open("/sources/new?kind=postgresql")
         page.get_by_label("Name", exact=True).fill("Orders")
         page.get_by_label("Short name").fill("orders")
         page.get_by_label("Host").fill("127.0.0.1")
