@@ -39,6 +39,9 @@ def from_url(text: str) -> tuple[dict[str, Any], str, str]:
         found = {name: str(value) for name, value in conninfo_to_dict(text).items() if value is not None}
     except psycopg.Error:
         raise _unreadable() from None
+    if "," in found.get("host", ""):
+        remedy = "Leave one of them: what is reviewed is one server."
+        raise Invalid("The connection string names several hosts.", field="host", remedy=remedy)
     user, password = found.pop("user", ""), found.pop("password", "")
     document: dict[str, Any] = {}
     for name, value in found.items():
