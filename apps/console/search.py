@@ -95,7 +95,7 @@ def search(actor: Actor, text: str, *, limit: int = PER_KIND) -> tuple[Group, ..
     if not text:
         return tuple(group for group in (_acts(actor, "", limit),) if group.hits)
     kinds: tuple[Callable[[Actor, str, int], Iterator[Group] | Group], ...] = (
-        _runs, _changes, _incidents, _governed, _datasets, _columns, _people, _pages, _acts,
+        _runs, _governed, _datasets, _columns, _changes, _incidents, _people, _pages, _acts,
     )  # fmt: skip
     found = (kind(actor, text, limit) for kind in kinds)
     groups = (group for each in found for group in (each if not isinstance(each, Group) else (each,)))

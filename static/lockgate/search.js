@@ -6,6 +6,8 @@ const list = document.getElementById("found");
 const say = document.getElementById("found-count");
 const memory = `lockgate_recent_${document.body.dataset.person ?? ""}`;
 let asked = 0;
+let answered = 0;
+let steps = 0;
 let timer;
 
 function recent() {
@@ -76,15 +78,18 @@ async function suggest() {
   try {
     answer = await fetch(`${list.dataset.source}?q=${encodeURIComponent(text)}`, { headers: { "HX-Request": "true" } });
   } catch {
+    answered = turn;
     return open(false); // The page itself says when Lockgate does not answer; Enter still searches.
   }
   const found = answer.ok && !answer.redirected ? await answer.text() : "";
   if (turn !== asked || document.activeElement !== box) return;
+  answered = turn;
   list.replaceChildren(...(text ? [] : recentLines()));
   list.insertAdjacentHTML("beforeend", found); // Our own page's fragment, escaped by the server.
   choose(null);
   open(list.children.length > 0);
   say.textContent = list.dataset.count.replace("{n}", String(options().length));
+  for (; steps > 0; steps -= 1) move(1); // Whoever types and presses an arrow at once means the new list.
 }
 
 function move(step) {
@@ -100,7 +105,8 @@ function onKey(event) {
     open(false);
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();
-    if (list.hidden) suggest();
+    if (asked !== answered) steps += event.key === "ArrowDown" ? 1 : 0;
+    else if (list.hidden) suggest();
     else move(event.key === "ArrowDown" ? 1 : -1);
   } else if (event.key === "Enter" && !list.hidden && active()) {
     event.preventDefault();
@@ -112,6 +118,9 @@ if (box && list) {
   box.addEventListener("focus", suggest);
   box.addEventListener("input", () => {
     clearTimeout(timer);
+    asked += 1;
+    steps = 0;
+    choose(null);
     timer = setTimeout(suggest, WAIT_MS);
   });
   box.addEventListener("keydown", onKey);

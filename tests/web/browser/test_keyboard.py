@@ -47,6 +47,38 @@ def test_a_slash_brings_the_reader_to_the_search_and_enter_searches(as_person: A
     assert "Customers to warehouse" in alice.said()
 
 
+def test_what_is_found_is_chosen_and_opened_by_key(as_person: AsPerson) -> None:
+    alice = as_person("alice")
+    alice.open("/runs/")
+    alice.page.keyboard.press("Control+k")
+    alice.page.keyboard.type("customers to ware")
+    alice.page.keyboard.press("ArrowDown")
+    chosen = alice.page.locator("#found [aria-selected=true]", has_text="Customers to warehouse")
+    chosen.wait_for()
+    assert alice.page.get_attribute("#search", "aria-activedescendant") == chosen.get_attribute("id")
+    assert alice.violations() == []
+    alice.page.keyboard.press("Enter")
+    alice.page.wait_for_url("**/pipelines/crm/customers-to-warehouse/")
+    alice.open("/changes/")
+    alice.page.keyboard.press("/")
+    alice.page.locator("#found .found", has_text="Customers to warehouse").wait_for()
+    alice.page.keyboard.press("Escape")
+    assert alice.page.locator("#found").is_hidden()
+
+
+def test_the_keys_are_listed_and_lead_to_pages(as_person: AsPerson) -> None:
+    alice = as_person("alice")
+    alice.open("/runs/")
+    alice.page.keyboard.press("?")
+    alice.page.wait_for_selector("#keys[open]")
+    assert alice.violations() == []
+    alice.page.keyboard.press("Escape")
+    assert alice.page.locator("#keys[open]").count() == 0
+    alice.page.keyboard.press("g")
+    alice.page.keyboard.press("p")
+    alice.page.wait_for_url("**/pipelines/")
+
+
 def test_the_menu_of_a_person_opens_moves_and_closes(as_person: AsPerson) -> None:
     alice = as_person("alice")
     alice.open("/runs/")
