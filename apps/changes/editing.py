@@ -1,6 +1,7 @@
 """Forms in which the proposal of an open change is edited, made from the proposal itself: one for each kind of thing.
 
-Policies have an editor of their own, which loads a change by `?change=<number>`; JSON remains for what has no form.
+Policies and pipelines have editors of their own, which load a change by `?change=<number>`; JSON remains for what has no
+form.
 """
 
 from __future__ import annotations
@@ -149,9 +150,11 @@ def form_for(change: ChangeDetail, *, as_json: bool = False) -> type[Form]:
 
 def own_editor(change: ChangeDetail) -> str:
     """Where the thing itself is edited with this proposal loaded; empty where its form stands here."""
+    query = f"?change={change.row.number}"
+    if change.row.kind == "pipeline":
+        return reverse("pipelines:new") + query
     if change.row.kind != "policy":
         return ""
-    query = f"?change={change.row.number}"
     if change.target.startswith("policy/new/"):
         return reverse("policies:new") + query
     return reverse("policies:edit", args=[change.row.team_slug, change.proposal["slug"]]) + query

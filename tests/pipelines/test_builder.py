@@ -278,6 +278,10 @@ class TestChangeAgain:
         change.refresh_from_db()
         assert change.proposal["name"] == "Mine"
 
+    def test_the_page_of_the_change_leads_to_the_builder(self, shop: Shop, browse: Browse, change: Change) -> None:
+        answer = get(browse, "alice", f"/changes/{change.number}/edit")
+        assert answer["Location"] == f"/pipelines/new?change={change.number}"
+
     def test_who_may_not_propose_may_not_load_it(self, shop: Shop, browse: Browse, change: Change) -> None:
         assert get(browse, "bob", f"/pipelines/new?change={change.number}").status_code == 403
         assert get(browse, "charlie", f"/pipelines/new?change={change.number}").status_code == 404

@@ -156,7 +156,11 @@ def _resubmitted(request: PageRequest, state: Editing, change: Any) -> Any:
         return None
     reason = state.head.cleaned_data["reason"]
     done = change_services.edit(
-        actor=request.actor, change_id=change.id, proposal=state.proposal(), reason=reason or None
+        actor=request.actor,
+        change_id=change.id,
+        proposal=state.proposal(),
+        reason=reason or None,
+        seen=state.opened.seen,
     )
     messages.success(request, _("Change %(number)s is submitted again.") % {"number": done.number})
     return done
