@@ -90,7 +90,7 @@ class Verdict:
 
 @dataclass
 class Editing:
-    """One state of the page. `wrong` is the place in the definition that the last error named."""
+    """One state of the page. `wrong` is the place in the definition that the last error named, `at` where one works."""
 
     place: Place
     pipeline: Pipeline | None
@@ -101,6 +101,7 @@ class Editing:
     wrong: str = ""
     opened: Opened = Opened()
     meanwhile: Meanwhile | None = None
+    at: str = ""
     search: str = ""
     picked: tuple[str, ...] = ()
     known: dict[TableRef, tuple[Choice, ...]] = field(default_factory=dict)
@@ -189,6 +190,7 @@ def posted(place: Place, pipeline: Pipeline | None, data: QueryDict) -> Editing:
     head = _head(place, pipeline, data=data) if act == "propose" else _head(place, pipeline, initial=held)
     editing = Editing(place, pipeline, mode, head, drafting.read(data), data.get("definition", ""))
     editing.opened = Opened(_whole(data.get("base", "")), _whole(data.get("change", "")), data.get("seen", "")[:64])
+    editing.at = data.get("at", "")
     editing.search, editing.picked = data.get("find", ""), tuple(data.getlist("pick")[:TABLES_OFFERED])
     if act == "yaml" and mode == "form":
         editing.mode = "yaml"

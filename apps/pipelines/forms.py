@@ -15,7 +15,6 @@ CRON_HELP = _("Minute, hour, day, month, weekday. 0 3 * * * is three o'clock eve
 
 
 PRESETS = [
-    ("", _("By hand only")),
     ("*/15 * * * *", _("Every 15 minutes")),
     ("0 * * * *", _("Every hour")),
     ("0 */6 * * *", _("Every six hours")),

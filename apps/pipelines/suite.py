@@ -74,7 +74,7 @@ class Told:
 
 @dataclass
 class Suite:
-    """One state of the page. `base` is the version that it was opened on."""
+    """One state of the page. `base` is the version that it was opened on, `at` the check that somebody works at."""
 
     pipeline: Pipeline
     definition: PipelineDefinition
@@ -88,6 +88,7 @@ class Suite:
     added: int = 0
     error: str = ""
     wrong: str = ""
+    at: str = ""
     meanwhile: Meanwhile | None = None
     _profiles: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
     _datasets: dict[str, UUID | None] = field(default_factory=dict)
@@ -113,7 +114,7 @@ def posted(pipeline: Pipeline, data: QueryDict) -> Suite:
     suite.checks = drafting.read_checks(data)
     base = data.get("base", "")
     suite.base = int(base) if base.isascii() and base.isdecimal() and len(base) < 9 else 0
-    suite.reason = data.get("reason", "")
+    suite.reason, suite.at = data.get("reason", ""), data.get("at", "")
     suite.import_text, suite.import_stream = data.get("import_text", ""), data.get("import_stream", "")
     act = data.get("act", "")
     if act == "import":
@@ -137,7 +138,8 @@ def _act(suite: Suite, verb: str, index: int, key: str, data: QueryDict) -> None
         return
     offered = suggestions(suite, streams[index])
     taken = [one for found, one in offered if verb == "accept-all" or found == key]
-    suite.checks.extend(_document(one.check) for one in taken[: MOST_RULES - len(suite.checks)])
+    for one in taken[: MOST_RULES - len(suite.checks)]:
+        _join(suite, _document(one.check))
 
 
 def take(suite: Suite, name: str, text: str) -> None:
@@ -156,12 +158,18 @@ def take(suite: Suite, name: str, text: str) -> None:
         entry = _document(taken.check)
         if _alike(entry) not in held:
             entry["id"] = "" if entry["id"] in ids else entry["id"]
-            suite.checks.append(entry)
+            _join(suite, entry)
             held.append(_alike(entry))
             ids.add(entry["id"])
             suite.added += 1
     if not suite.imported.refused:
         suite.import_text = ""
+
+
+def _join(suite: Suite, entry: Draft) -> None:
+    """A check that is complete gets its id at once."""
+    suite.checks.append(entry)
+    entry["id"] = drafting.complete({drafting.STREAMS: [], CHECKS: suite.checks})[CHECKS][-1]["id"]
 
 
 def _alike(check: Mapping[str, Any]) -> tuple[Any, ...]:

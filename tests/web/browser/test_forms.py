@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 AsPerson = Callable[..., Watched]
 POLICY = "/policies/crm/personal-data/edit"
 PIPELINE = "/pipelines/crm/customers-to-warehouse/edit"
+SUITE = "/pipelines/crm/customers-to-warehouse/suite"
 
 
 class TestPolicies:
@@ -135,3 +136,46 @@ class TestColumns:
         page.get_by_role("button", name="Withdraw").click()
         page.locator("dialog[open]").get_by_role("button", name="Withdraw").click()
         expect(page.locator(".pagehead-status .chip", has_text="Withdrawn")).to_be_visible()
+
+
+class TestSuites:
+    def test_a_check_is_added_and_filled_in_by_key_and_judged_while_one_types(self, as_person: AsPerson) -> None:
+        alice = as_person("alice")
+        page = alice.page
+        alice.open(SUITE)
+        told = page.locator("#told")
+        count = int(page.locator("[name='output_checks.count']").input_value())
+        page.locator("[id='new.0']").focus()
+        page.locator("[id='new.0']").select_option("expect_column_value_lengths_to_be_between")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("[name='output_checks.count']")).to_have_value(str(count + 1))
+        place = f"output_checks.{count}.kwargs"
+        page.locator(f"[name='{place}.column']").select_option("country")
+        page.locator(f"[name='{place}.min_value']").fill("9")
+        page.locator(f"[name='{place}.max_value']").fill("2")
+        expect(told).to_contain_text("The lower bound is above the upper one.")
+        page.locator(f"[name='{place}.max_value']").fill("20")
+        expect(told).to_contain_text("the length of country is between 9 and 20")
+        assert alice.violations() == []
+
+    def test_a_refused_check_leads_to_its_place_on_a_phone(self, as_person: AsPerson) -> None:
+        alice = as_person("alice", viewport={"width": 390, "height": 844})
+        page = alice.page
+        alice.open(SUITE)
+        page.locator("[id='import_text']").fill('{"expectations": [{"type": "expect_column_to_be_odd", "kwargs": {}}]}')
+        page.get_by_role("button", name="Import").click()
+        expect(page.get_by_text("Line 1:")).to_be_visible()
+        assert "expect_column_to_be_odd" in page.locator("[id='import_text']").input_value()
+        assert alice.violations() == []
+
+    def test_the_next_times_follow_the_schedule(self, as_person: AsPerson) -> None:
+        alice = as_person("alice")
+        page = alice.page
+        alice.open(PIPELINE)
+        page.locator("[name='cron']").fill("0 0 31 2 *")
+        expect(page.locator("#times")).to_contain_text("never comes")
+        page.locator("[id='preset']").select_option("0 6 * * 1-5")
+        expect(page.locator("[name='cron']")).to_have_value("0 6 * * 1-5")
+        expect(page.locator("#times li")).to_have_count(5)
+        assert alice.violations() == []
