@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from apps.accounts import selectors as accounts
 from apps.changes import selectors as changes
 from apps.core import access
+from apps.core.clock import now
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Conflict, Invalid, NotFound
 from apps.dataplane.policy import ZONES
@@ -116,7 +118,7 @@ def standing_of(request: PageRequest, row: Any) -> dict[str, Any]:
         "step": step,
         "says": says,
         "discovery": discovery,
-        "running": discovery is not None and discovery.state == discovery.RUNNING,
+        "running": _under_way(row, discovery),
         "left": left,
         "waiting": waiting,
         "unreadable": [(one, selectors.problem_of(one)) for one in selectors.unreadable(row)],
@@ -124,6 +126,13 @@ def standing_of(request: PageRequest, row: Any) -> dict[str, Any]:
         "may_classify": access.allowed(request.actor, "classification.propose", row.team_id),
         "may_build": access.allowed(request.actor, "pipeline.propose", row.team_id),
     }
+
+
+def _under_way(row: Any, discovery: Any) -> bool:
+    """An approved connection is looked at at once: until its first discovery shows, it is about to begin."""
+    if discovery is None:
+        return bool(row.created_at > now() - timedelta(minutes=1))
+    return bool(discovery.state == discovery.RUNNING)
 
 
 def _waiting(request: PageRequest, row: Any) -> Waiting | None:
