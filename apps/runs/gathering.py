@@ -138,7 +138,7 @@ def _window(
         return None
     # A position that another cursor left means nothing to this one; the planner refuses, naming what moved.
     fits = kept is not None and increments.follows(stream, kept)
-    return reader.window(stream.source, stream.increment, kept.position if kept and fits else None)
+    return reader.window(stream.source, stream.increment, (kept.position or None) if kept and fits else None)
 
 
 def _kept(row: Fingerprint) -> KeptPosition | None:

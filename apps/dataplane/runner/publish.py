@@ -77,7 +77,7 @@ class Publication:
         """A delta fits what is there only when it begins where the last one ended."""
         if not stream.incremental or stream.window is None or stream.window.kind == "whole":
             return
-        if stream.window.since != (canonical_hash(dict(kept.position)) if kept else ""):
+        if stream.window.since != (canonical_hash(dict(kept.position)) if kept and kept.position else ""):
             raise PublishRefused(
                 f"Rows were added to {stream.destination} since the run was planned, or taken out of it. "
                 "Nothing was written.",
@@ -174,10 +174,13 @@ def positions_after(plan: RunPlan, run: str, before: Mapping[str, KeptPosition])
     """How far each incremental stream has come once this plan is published."""
     after = {}
     for stream in plan.streams:
-        if stream.window and stream.window.position is not None:
-            after[stream.name] = KeptPosition(run, stream.binding, stream.window.position)
-        elif stream.incremental and stream.name in before:
-            after[stream.name] = before[stream.name]
+        if stream.mode == "replace":
+            continue
+        position = stream.window.position if stream.window else None
+        if position is None and stream.incremental and stream.name in before:
+            position = before[stream.name].position
+        # Also without a position: the binding says by which treatments the rows there were written.
+        after[stream.name] = KeptPosition(run, stream.binding, position or {})
     return after
 
 

@@ -78,7 +78,7 @@ class Play:
                 own = None if reload or there is None else kept.get(stream.name)
                 window = None
                 if increments.askable(stream, live):
-                    window = reader.window(stream.source, stream.increment, own.position if own else None)
+                    window = reader.window(stream.source, stream.increment, (own.position or None) if own else None)
                 facts[stream.name] = StreamFacts(live, live, there, self.tags, window, own)
         policies = (PolicyText("personal", 1, self.rules),)
         ends = EndpointRef("s", 1, "restricted", "eu"), EndpointRef("d", 1, "analytics", "eu")
@@ -126,7 +126,7 @@ class Play:
 
     def position(self, stream="visits"):
         kept = positions(*self.settings(self.destination), "p")
-        return kept[stream].position["value"] if stream in kept else None
+        return kept[stream].position.get("value") if stream in kept else None
 
 
 def stream(name="visits", table=None, **more):

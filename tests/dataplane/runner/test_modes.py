@@ -223,6 +223,21 @@ class TestRefusals:
         assert play.at_destination("SELECT count(*), count(mail) FROM lake.visits") == [(2, 0)]
         assert play.run(BY_SEEN)[0] == {"visits": 2}
 
+    def test_also_where_everything_is_read_each_time(self, play):
+        whole = {"mode": "merge", "key": ["id"]}
+        play.run(whole)
+        play.rules = (Rule("mail", TreatmentSpec("null"), tag="pii.contact.email"),)
+        assert codes(play, whole) == [("delta-differs", "visits")]
+
+    def test_an_empty_source_leaves_no_position_and_is_taken_up_later(self, play):
+        play.at_source("CREATE TABLE kept AS TABLE visits; TRUNCATE visits")
+        append = {"mode": "append", "cursor": "serial"}
+        assert play.run(append)[0] == {"visits": 0}
+        assert play.run(append)[0] == {"visits": 0}
+        play.at_source("INSERT INTO visits TABLE kept")
+        assert play.run(append)[0] == {"visits": 3}
+        assert (play.visits(), play.position()) == (FIRST, "3")
+
 
 class TestRulesOverTheWholeTable:
     UNIQUE = {"settle": [{"id": "one-place", "kind": "unique", "columns": ["place"]}]}
