@@ -14,7 +14,7 @@ from .records import Dialect, Records, records
 from .settings import AUTO, FileSettings
 
 DELIMITERS = (",", ";", "\t", "|")
-LOOKED_AT = 256 * 1024
+LOOKED_AT = 64 * 1024
 MOST_RECORDS = 300
 MOST_COLUMNS = 2_000
 # What no column is called, but values often are.

@@ -22,6 +22,9 @@ _ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_TIME}(Z|[+-][0-9]{{2}}(:?[0-9]{{2
 _NULL = pa.scalar(None, pa.string())
 # Longer digits belong to no number that anybody calculates with.
 LONGEST_NUMBER = 1000
+REPEATED_FROM = 2_000
+# Cast and compared faster than looked up.
+_CHEAP = ("smallint", "integer", "bigint")
 
 Fit = Callable[[pa.StringArray], pa.StringArray]
 
@@ -34,10 +37,18 @@ def fit(values: pa.StringArray, kind: str) -> tuple[pa.StringArray, pa.BooleanAr
     known = _FITS.get(kind)
     if known is None:
         return values, None
-    fitted = known(values)
+    fitted = _repeated(values, known) if len(values) >= REPEATED_FROM and kind not in _CHEAP else known(values)
     if fitted.null_count == values.null_count:
         return fitted, None
     return fitted, pc.and_(pc.is_null(fitted), pc.is_valid(values))
+
+
+def _repeated(values: pa.StringArray, known: Fit) -> pa.StringArray:
+    """Looks at each distinct value once where few make up the column."""
+    if pc.count_distinct(values[:REPEATED_FROM]).as_py() > REPEATED_FROM // 4:
+        return known(values)
+    found = pc.dictionary_encode(values)
+    return known(found.dictionary).take(found.indices)
 
 
 def _integers(width: pa.DataType) -> Fit:
