@@ -38,3 +38,29 @@ def test_a_database_address_may_hold_any_password_and_a_socket_directory():
 def test_another_database_than_postgresql_is_refused():
     with pytest.raises(config.ConfigError, match="postgresql://"):
         config.database("mysql://a:b@c/d")
+
+
+def test_file_roots_are_named_folders_outside_the_data_directory(tmp_path: Path) -> None:
+    data, landing, export = (tmp_path / name for name in ("data", "landing", "export"))
+    for folder in (data / "keys", data / "files", landing, export):
+        folder.mkdir(parents=True)
+    here = {"LOCKGATE_DATA": str(data)}
+    assert config.read(here).file_roots == {"files": data / "files"}
+    said = f"landing={landing}, export={export}"
+    assert config.read({**here, "LOCKGATE_FILE_ROOTS": said}).file_roots == {"landing": landing, "export": export}
+    (tmp_path / "link").symlink_to(data)
+    for wrong in (
+        "landing",
+        f"Landing={landing}",
+        "landing=relative",
+        f"landing={tmp_path / 'absent'}",
+        f"a={landing},a={export}",
+        f"all={tmp_path}",
+        f"keys={data / 'keys'}",
+        f"data={data}",
+        f"link={tmp_path / 'link'}",
+        "root=/",
+    ):
+        with pytest.raises(config.ConfigError) as caught:
+            config.read({**here, "LOCKGATE_FILE_ROOTS": wrong})
+        assert "LOCKGATE_FILE_ROOTS" in str(caught.value)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from .settings import Credentials, PostgresSettings
 
@@ -15,10 +16,10 @@ SYSTEM = "system"
 
 
 @contextmanager
-def offered(settings: PostgresSettings, credentials: Credentials) -> Iterator[dict[str, str]]:
+def offered(settings: PostgresSettings, credentials: Credentials) -> Iterator[dict[str, Any]]:
     """The parameters of libpq for the time of one attempt to connect."""
     with ExitStack() as files:
-        said = {"sslcertmode": "disable", "channel_binding": settings.channel_binding}
+        said: dict[str, Any] = {"sslcertmode": "disable", "channel_binding": settings.channel_binding}
         if settings.ca_certificate:
             said["sslrootcert"] = files.enter_context(_file(settings.ca_certificate))
         elif settings.sslmode == "verify-full":
