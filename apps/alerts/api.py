@@ -70,13 +70,19 @@ class MailSerializer(serializers.Serializer):
     to = serializers.ListField(child=serializers.CharField(), help_text="Names.")
 
 
-@extend_schema(tags=["alerts"], parameters=[CURSOR], responses=cursor_page(MailSerializer))
+ABOUT = OpenApiParameter("about", OpenApiTypes.STR, enum=["incidents"], description="Leave out mails about changes.")
+
+
+@extend_schema(tags=["alerts"], parameters=[ABOUT, CURSOR], responses=cursor_page(MailSerializer))
 @api_view(["GET"])
 def outbox(request: Request) -> Response:
     """Alert mail that was written to files for want of a mail server: yours, or everybody's for operators."""
     who = actor(request)
     everybody = selectors.sees_every_mail(who, demo=settings.LOCKGATE.demo)
-    page = selectors.outbox(who, everybody=everybody, cursor=request.query_params.get("cursor", ""))
+    asked = request.query_params
+    page = selectors.outbox(
+        who, everybody=everybody, incidents=asked.get("about") == "incidents", cursor=asked.get("cursor", "")
+    )
     return paged(page, MailSerializer)
 
 

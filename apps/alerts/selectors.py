@@ -223,12 +223,15 @@ class Mail:
     to: tuple[str, ...]
 
 
-def outbox(actor: Actor, *, everybody: bool, cursor: str = "", size: int = 50) -> Page[Any]:
+def outbox(actor: Actor, *, everybody: bool, incidents: bool = False, cursor: str = "", size: int = 50) -> Page[Any]:
     """Alert mail that was written to files because there is no mail server: one's own, or everybody's.
 
-    What carries a secret link (invitations, passwords) is no delivery and never shown here.
+    `incidents` leaves out the mails about changes. What carries a secret link (invitations, passwords) is no delivery
+    and never shown here.
     """
     rows = Delivery.objects.filter(transport=mailing.OUTBOX, state=Delivery.SENT).select_related("user")
+    if incidents:
+        rows = rows.filter(event__startswith="incident.")
     if not everybody:
         rows = rows.filter(user_id=actor.id) if accounts.is_uuid(actor.id) else rows.none()
     found = page(rows, cursor=cursor, size=size)

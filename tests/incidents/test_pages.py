@@ -121,7 +121,9 @@ class TestActs:
     def test_it_is_resolved_with_a_reason(self, shop: Shop, browse: Browse) -> None:
         found = opened(shop)
         with as_role("web"):
-            browse("bob").post(f"/incidents/{found.number}/resolve", {"kind": "fixed", "resolution": "The source was repaired."})
+            browse("bob").post(
+                f"/incidents/{found.number}/resolve", {"kind": "fixed", "resolution": "The source was repaired."}
+            )
         found.refresh_from_db()
         assert (found.state, found.resolution) == ("RESOLVED", "The source was repaired.")
         assert "The source was repaired." in text(get(browse, "alice", f"/incidents/{found.number}/"))
@@ -141,7 +143,9 @@ class TestActs:
         found = opened(shop)
         assert f"/{act}" not in get(browse, "dora", f"/incidents/{found.number}/").content.decode()
         with as_role("web"):
-            answer = browse("dora").post(f"/incidents/{found.number}/{act}", {"kind": "other", "resolution": "Because."})
+            answer = browse("dora").post(
+                f"/incidents/{found.number}/{act}", {"kind": "other", "resolution": "Because."}
+            )
         assert answer.status_code == 403
         found.refresh_from_db()
         assert found.state == "OPEN"
@@ -181,6 +185,8 @@ class TestApi:
         client, address = browse("alice"), f"/api/v1/incidents/{found.number}/resolve"
         with as_role("web"):
             refused = client.post(address, '{"kind": "fixed"}', content_type="application/json")
-            done = client.post(address, json.dumps({"kind": "fixed", "resolution": "Mended."}), content_type="application/json")
+            done = client.post(
+                address, json.dumps({"kind": "fixed", "resolution": "Mended."}), content_type="application/json"
+            )
         assert (refused.status_code, refused.json()["field"]) == (422, "resolution")
         assert (done.status_code, done.json()["state"]) == (200, "RESOLVED")

@@ -47,6 +47,13 @@ def read_all(request: PageRequest) -> HttpResponse:
 def outbox(request: PageRequest) -> HttpResponse:
     """Mail that was written to files: one's own; everybody's for who operates Lockgate, and in a demo."""
     everybody = selectors.sees_every_mail(request.actor, demo=settings.LOCKGATE.demo)
-    page = selectors.outbox(request.actor, everybody=everybody, cursor=request.GET.get("cursor", ""))
-    shown = {"page": page, "everybody": everybody, "leaves": selectors.mail_leaves()}
+    alone = request.GET.get("about") == "incidents"
+    cursor = request.GET.get("cursor", "")
+    page = selectors.outbox(request.actor, everybody=everybody, incidents=alone, cursor=cursor)
+    here = reverse("alerts:outbox")
+    tabs = [
+        {"url": here, "label": _("All"), "active": not alone},
+        {"url": f"{here}?about=incidents", "label": _("About incidents"), "active": alone},
+    ]
+    shown = {"page": page, "everybody": everybody, "leaves": selectors.mail_leaves(), "tabs": tabs}
     return render(request, "alerts/outbox.html", shown)
