@@ -148,16 +148,19 @@ def form_for(change: ChangeDetail, *, as_json: bool = False) -> type[Form]:
     return Json if fields > MOST_FIELDS else shape
 
 
+# Things with an editor of their own: the addresses for a new one and for one that exists.
+_EDITORS = {"policy": ("policies:new", "policies:edit"), "pipeline": ("pipelines:new", "pipelines:edit")}
+
+
 def own_editor(change: ChangeDetail) -> str:
     """Where the thing itself is edited with this proposal loaded; empty where its form stands here."""
-    query = f"?change={change.row.number}"
-    if change.row.kind == "pipeline":
-        return reverse("pipelines:new") + query
-    if change.row.kind != "policy":
+    if change.row.kind not in _EDITORS:
         return ""
-    if change.target.startswith("policy/new/"):
-        return reverse("policies:new") + query
-    return reverse("policies:edit", args=[change.row.team_slug, change.proposal["slug"]]) + query
+    new, edit = _EDITORS[change.row.kind]
+    query = f"?change={change.row.number}"
+    if change.target.startswith(f"{change.row.kind}/new/"):
+        return reverse(new) + query
+    return reverse(edit, args=[change.row.team_slug, change.proposal["slug"]]) + query
 
 
 def _plain(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
