@@ -16,7 +16,7 @@ from tests.faults.installation import ROOT, START_SECONDS, Installation, _enviro
 from tests.web.browser.conftest import BROWSER, FLAGS, WIDE
 from tests.web.browser.watching import Watched
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 MOST_MOVES = 40
 STEP_SECONDS = 240.0
 
@@ -31,7 +31,7 @@ class Demo(Installation):
                 command, cwd=ROOT, env=_environment(self.temporary), stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        eventually(lambda: "serving at" in self.said or self._ended(), "the demo", 3 * START_SECONDS)
+        eventually(lambda: "serving at" in self.said or self._ended(), "the demo", 4 * START_SECONDS)
         assert not self._ended(), self.said
 
     def password(self, name: str) -> str:

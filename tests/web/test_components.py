@@ -261,7 +261,9 @@ class TestFrame:
 
     def test_no_template_carries_script_or_style(self) -> None:
         forbidden = re.compile(r"<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|<script(?![^>]*\ssrc=)", re.IGNORECASE)
-        found = [path.name for path in (ROOT / "templates").rglob("*.html") if forbidden.search(path.read_text())]
+        tags = re.compile(r"{%.*?%}|{{.*?}}")  # Names of variables in them may begin with "on".
+        texts = {path.name: tags.sub("", path.read_text()) for path in (ROOT / "templates").rglob("*.html")}
+        found = [name for name, text in texts.items() if forbidden.search(text)]
         assert found == []
 
 
