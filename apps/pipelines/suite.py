@@ -230,9 +230,11 @@ def _key_of(one: Suggestion) -> str:
 
 
 def told(suite: Suite) -> list[Told]:
-    """Every check in words, in the order of the page, with what is wrong with it."""
+    """Every check in words, table by table, with what is wrong with it."""
     types = {name: {c.name: c.type for c in staged(planned)} for name, planned in suite.planned.items()}
-    return [_told(f"{CHECKS}.{index}", check, types.get(check["stream"])) for index, check in enumerate(suite.checks)]
+    order = {stream.name: index for index, stream in enumerate(suite.definition.streams)}
+    found = [_told(f"{CHECKS}.{index}", one, types.get(one["stream"])) for index, one in enumerate(suite.checks)]
+    return sorted(found, key=lambda one: order.get(one.stream, len(order)))
 
 
 def _told(place: str, check: Draft, types: Mapping[str, str] | None) -> Told:
@@ -245,8 +247,20 @@ def _told(place: str, check: Draft, types: Mapping[str, str] | None) -> Told:
         validate_check(one, types)
     except Invalid as problem:
         link = f"{place}.{problem.field or 'expectation'}"
-        return Told(place, plain.stream, words, plain.severity, problem.sentence, problem.remedy, link)
+        return Told(place, plain.stream, words, plain.severity, _plainly(problem.sentence, check), problem.remedy, link)
     return plain
+
+
+def _plainly(sentence: str, check: Draft) -> str:
+    """With the labels of the form in place of the names that a definition uses."""
+    if check["expectation"] not in CATALOGUE:
+        return sentence
+    expectation = CATALOGUE[check["expectation"]]
+    for name, label in [(one.name, one.label) for one in expectation.parameters] + [
+        (expectation.type, expectation.title)
+    ]:
+        sentence = sentence.replace(f'"{name}"', f'"{label}"')
+    return sentence
 
 
 def require_evaluable(suite: Suite) -> None:

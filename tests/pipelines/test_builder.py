@@ -19,6 +19,7 @@ from apps.changes import services as changes
 from apps.changes.models import Change
 from apps.dataplane import definition as definitions
 from apps.dataplane.definition import Schedule
+from apps.grants.models import LegalHold
 from apps.pipelines import drafting, presenting
 from apps.pipelines.models import Pipeline, PipelineVersion
 from apps.runs.models import Run
@@ -320,6 +321,15 @@ class TestPage:
         assert f"Run #{run.number} was refused; nothing was written" in page
         assert "Column crm.customers.nickname is unclassified" in page
         assert "/sources/columns/?" in answer.content.decode()
+
+    def test_rows_under_legal_hold_are_told(self, shop: Shop, browse: Browse) -> None:
+        LegalHold.objects.create(
+            team=shop.world.team, connection_id=shop.destination.id, schema="mart", table="customers", title="Case 7",
+            reason="A court asks for it.", placed_by=shop.world.users["erin"].id,
+        )  # fmt: skip
+        answer = get(browse, "alice", "/pipelines/crm/customer-360/")
+        assert "mart.customers at the destination is under legal hold (Case 7)" in text(answer)
+        assert 'href="/retention/holds/' in answer.content.decode()
 
     def test_the_course_of_rows_is_drawn(self, shop: Shop, browse: Browse) -> None:
         for rows in (10, 30, 20):

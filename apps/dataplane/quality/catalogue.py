@@ -12,9 +12,9 @@ Shows = Literal["share", "count", "proportion", "statistic", "schema"]
 Bound = Literal["number", "bound", "integer", "share"]
 
 MOSTLY = Parameter(
-    "mostly", "share", "Share of rows that must hold", default="1", help='A number from 0 to 1, such as "0.99".'
+    "mostly", "share", "Share of rows that must hold", default="1", help='For example 99 %; in a definition "0.99".'
 )
-_BOUNDS_HELP = "Enter a bound of the column's own kind, or leave it out."
+_BOUNDS_HELP = "A bound of the column's own kind, such as 10, 0.5 or 2024-02-29; or leave it out."
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Expectation:
 
 
 def _column(*families: str, name: str = "column", label: str = "Column") -> Parameter:
-    return Parameter(name, "column", label, required=True, families=families, help="Choose a column of the stream.")
+    return Parameter(name, "column", label, required=True, families=families, help="Choose a column of the table.")
 
 
 def _columns(minimum: int) -> Parameter:
-    text = f"Choose at least {minimum} columns of the stream."
+    text = f"Choose at least {minimum} columns of the table."
     return Parameter("column_list", "columns", "Columns", required=True, minimum=minimum, help=text)
 
 

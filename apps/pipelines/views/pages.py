@@ -18,6 +18,7 @@ from apps.core.clock import now
 from apps.core.forms import bind_error
 from apps.core.http import PageRequest
 from apps.dataplane.errors import Invalid, NotFound, Refusal
+from apps.grants import selectors as grants
 from apps.pipelines import planning, presenting, proposals, results, selectors, services, yamltext
 from apps.pipelines.forms import Filter, Pause
 from apps.quality import selectors as quality
@@ -73,6 +74,7 @@ def pipeline(request: PageRequest, team: str, slug: str) -> HttpResponse:
         "rows_drawn": [run.rows_published for run in reversed(last) if run.state == "PUBLISHED"],
         "under_way": bool(last) and not last[0].ended,
         "stopped": _stopped(last, found, edit_url),
+        "held": grants.held(found.destination_id, [one.destination for one in definition.streams]).items(),
         "results": results.lines(quality.courses([f"run/{run.id}" for run in last]), definition)[:RESULTS_SHOWN],
         "versions": _with_changes(request, versions),
         "changes": [row for row in about_it if row.state in OPEN_CHANGES],
