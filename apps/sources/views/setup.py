@@ -31,6 +31,7 @@ from .proposing import propose_all
 
 MOST_COVERED = 2_000
 SINGLE = 40
+TIERS = (50, 65, 80, 95)
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ def _classifying(request: PageRequest, row: Any, step: str) -> dict[str, Any]:
         "single": [(card, card.column.id in chosen) for card in open_cards[:SINGLE]],
         "more": max(0, len(open_cards) - SINGLE),
         "accepted": len(chosen),
+        "surer": _next_tier(open_cards, confidence) if not chosen else 0,
+        "tiers": TIERS,
         "undecided": len(open_cards) - len(chosen),
         "zones": coverage.coverage(facts, ZONES, ask),
         "covered": len(facts),
@@ -179,6 +182,12 @@ def _classifying(request: PageRequest, row: Any, step: str) -> dict[str, Any]:
         "form": forms.ReasonForm(request.POST or None),
         "typed": request.POST,
     }
+
+
+def _next_tier(open_cards: Any, confidence: int) -> int:
+    """The next lower confidence at which some suggestion would be accepted; 0 for none."""
+    best = max((card.column.suggested_confidence for card in open_cards if card.column.suggested_tag), default=0)
+    return max((tier for tier in TIERS if tier <= min(best, confidence - 1)), default=0)
 
 
 def _ask(texts: Any, fact: Any, zone: str) -> Any:
