@@ -240,7 +240,7 @@ def _send(client: smtplib.SMTP, says: MailServer, password: str, to: str) -> tup
         headers={"Auto-Submitted": "auto-generated", "List-Id": f"Lockgate alerts <alerts.{mail_host()}>"},
     )
     try:
-        client.sendmail(parseaddr(says.sender)[1], [to], mail.message().as_bytes(linesep="\r\n"))
+        client.sendmail(parseaddr(says.sender)[1], [to], mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]
     except smtplib.SMTPSenderRefused as error:
         sentence = _("%(host)s does not take mail from this sender (code %(code)s).")
         said = sentence % {"host": says.host, "code": error.smtp_code}

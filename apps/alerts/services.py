@@ -20,7 +20,7 @@ from apps.core import access, jobs
 from apps.core.actor import Actor
 from apps.core.clock import now
 from apps.core.ids import Id
-from apps.dataplane.canonical import canonical_bytes
+from apps.dataplane.canonical import Json, canonical_bytes
 from apps.dataplane.errors import Conflict, LockgateError, NotFound, Unreachable
 
 from . import definition, mailing, routing, webhooks
@@ -117,7 +117,7 @@ def _send_webhook(
 
 def body_of(delivery: Delivery, told: dict[str, str]) -> str:
     """What a webhook says: ids, levels and a sentence; never a name of a person or a value of a row."""
-    document = {
+    document: dict[str, Json] = {
         "format": FORMAT,
         "id": str(delivery.id),
         "event": delivery.event,

@@ -262,10 +262,9 @@ def queues() -> list[Queue]:
         )
         .order_by("queue")
     )
-    found = {row["queue"]: row for row in rows}
-    empty = {"waiting": 0, "working": 0, "oldest": None}
+    found = {row["queue"]: Queue(row["queue"], row["waiting"], row["working"], row["oldest"]) for row in rows}
     names = sorted({kind.queue for kind in kinds().values()} | set(found))
-    return [Queue(name, **{key: found.get(name, empty)[key] for key in empty}) for name in names]
+    return [found.get(name, Queue(name, 0, 0, None)) for name in names]
 
 
 def _take_back(job: Job, on_takeover: Callable[[Job], None] | None) -> None:

@@ -211,7 +211,7 @@ def let_be(subject: str, problem: str) -> bool:
     found = last.values_list("state", "resolution_kind", "resolved_at").first()
     if found is None or found[0] != Incident.RESOLVED or found[1] not in ("accepted", "false_alarm"):
         return False
-    return found[2] > now() - LET_BE
+    return found[2] is not None and found[2] > now() - LET_BE
 
 
 def require_any(actor: Actor) -> None:
