@@ -240,7 +240,7 @@ pipelines-api:suggestions     GET    in        --       ok     ok       ok      
 pipelines-api:suite           GET    in        --       ok     ok       ok      ok       ok      --
 pipelines-api:suite_export    GET    in        --       ok     ok       ok      ok       ok      --
 pipelines-api:suite_import    POST   in        --       no     ok       no      no       no      --
-pipelines-api:judge           POST   in        --       no     ok       no      no       no      --
+pipelines-api:judge           POST   in        --       no     ok       no      no       no      no
 pipelines-api:expectations    GET    in        no       ok     ok       ok      ok       ok      no
 pipelines-api:times           GET    in        no       ok     ok       ok      ok       ok      no
 pipelines-api:start           POST   in        --        no     ok       no      no       no      --
