@@ -1,6 +1,6 @@
 """Forms in which the proposal of an open change is edited, made from the proposal itself: one for each kind of thing.
 
-Policies and pipelines have editors of their own, which load a change by `?change=<number>`; JSON remains for what has no
+Policies and pipelines have editors of their own, which load a change by `?change=<number>`; JSON stays possible.
 form.
 """
 
