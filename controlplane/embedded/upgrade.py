@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -55,8 +56,7 @@ def _bring_up(data: DataDirectory, server: Server, keys: keyfiles.KeyFiles, done
         return
     with psycopg.connect(owner_url) as owner:
         pending = sorted(schema.known() - schema.applied(owner))
-    made = _backed_up(data, server, done, say)
-    _remember(data, {**done, "backup": str(made)})
+    _backed_up(data, server, done, say)
     say(
         f"{len(pending)} migrations to make"
         if pending
@@ -72,16 +72,21 @@ def _bring_up(data: DataDirectory, server: Server, keys: keyfiles.KeyFiles, done
     say("the database is at this version; should anything be wrong, restore the backup with the version before")
 
 
-def _backed_up(data: DataDirectory, server: Server, done: dict[str, Any], say: Say) -> Path:
+def _backed_up(data: DataDirectory, server: Server, done: dict[str, Any], say: Say) -> None:
     """The backup from before the first migration: the one that an attempt before this one made, or a new one."""
+    folder = data.root / "backups"
     before = Path(done.get("backup") or "/nowhere")
     if before.exists():
         archive.verified(before)
         say(f"{before} was made by an earlier attempt and is whole")
-        return before
-    target = data.root / "backups" / backup.name(datetime.now(UTC))
+        return
+    for unfinished in folder.glob("lockgate-backup-*"):
+        shutil.rmtree(unfinished)  # of an attempt that was killed; nobody else works here while we hold the directory
+    target = folder / backup.name(datetime.now(UTC))
+    # Said before it is made: a kill between the two would otherwise make another one.
+    _remember(data, {**done, "backup": str(target)})
     say("making a backup without keys first: an upgrade leaves the keys directory alone")
-    return backup.write(data, server, target, passphrase=None, parts=False, say=say).path
+    backup.write(data, server, target, passphrase=None, parts=False, say=say)
 
 
 def _progress(data: DataDirectory) -> dict[str, Any]:
