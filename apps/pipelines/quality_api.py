@@ -33,7 +33,7 @@ class CheckSerializer(serializers.Serializer):
     stream = serializers.CharField()
     expectation = serializers.CharField()
     kwargs = serializers.JSONField()
-    severity = serializers.ChoiceField(["ERROR", "WARN"])
+    severity = serializers.CharField(help_text="ERROR keeps the gate closed, WARN tells.")
     words = serializers.CharField(help_text="What it demands, in a sentence.")
     problem = serializers.CharField(help_text="Why it could not be evaluated on staged data; empty where it can.")
     remedy = serializers.CharField()
