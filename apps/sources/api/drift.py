@@ -64,6 +64,7 @@ def listed(request: Request) -> Response:
 @idempotent
 def settle(request: Request) -> Response:
     """Say that differences were seen; what is unclassified stays refused all the same."""
+    access.require(actor(request), "drift.settle")
     body = read(request, SettleSerializer)
     count = drifting.settle(actor=actor(request), difference_ids=body["differences"])
     return Response({"settled": count})
