@@ -54,6 +54,7 @@ def access_review(request: PageRequest) -> HttpResponse:
         "wanted": wanted,
         "page": page,
         "numbers": oversight.change_numbers(request.actor, references),
+        "may_audit": access.allowed(request.actor, "audit.view"),
         "may_revoke": access.allowed(request.actor, "role.revoke"),
         "may_deactivate": access.allowed(request.actor, "person.deactivate"),
         "back": {"back": request.get_full_path()},
