@@ -317,7 +317,7 @@ class TestManyRows:
         client = browse("alice")
         with as_role("web"):
             client.get("/incidents/")
-            for query in ("", "?sort=-seen", "?sort=level", "?show=all&q=77", "?show=resolved"):
+            for query in ("", "?sort=-seen", "?sort=level", "?show=all&q=incident+7", "?show=resolved"):
                 with CaptureQueriesContext(database) as caught:
                     answer = client.get(f"/incidents/{query}")
                 assert (answer.status_code, len(answer.context["page"].rows)) == (200, 50)
