@@ -111,6 +111,10 @@ def _answer(connection: socket.socket, context: ssl.SSLContext, server: TlsServe
         server.seen.append(came.get("commonName", "nobody"))
         (length,) = struct.unpack("!I", secured.recv(4))
         secured.recv(length)
+        # A password is asked for by SCRAM, as every server of today does.
+        asked = struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0"
+        secured.sendall(b"R" + struct.pack("!I", len(asked) + 4) + asked)
+        server.seen.append("answers SCRAM" if secured.recv(1) == b"p" else "leaves")
         said = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user\0\0"
         secured.sendall(b"E" + struct.pack("!I", len(said) + 4) + said)
 
@@ -122,7 +126,7 @@ def last(settings: PostgresSettings, credentials: Credentials = ANNA) -> Any:
 def test_a_server_whose_certificate_the_authority_signed_is_believed(server: TlsServer) -> None:
     step = last(server.settings)
     assert (step.field, step.sentence.endswith("the user name or the password is wrong.")) == ("password", True)
-    assert "nobody" in server.seen
+    assert server.seen[-2:] == ["nobody", "answers SCRAM"]
 
 
 def test_a_server_of_another_authority_is_not_told_the_password(server: TlsServer) -> None:
@@ -168,7 +172,7 @@ def test_without_certificates_none_is_offered_and_the_machine_decides_whom_to_be
     with offered(PostgresSettings("h", 1, "d", "verify-full"), ANNA) as said:
         assert said == {"sslcertmode": "disable", "channel_binding": "prefer", "sslrootcert": "system"}
     with offered(PostgresSettings("h", 1, "d"), ANNA) as said:
-        assert said == {"sslcertmode": "disable", "channel_binding": "prefer"}
+        assert said == {"sslcertmode": "disable", "channel_binding": "prefer", "require_auth": "!password"}
 
 
 def test_a_server_without_tls_is_refused_at_the_field_that_asks_for_it(source: Side) -> None:

@@ -13,6 +13,8 @@ from .settings import Credentials, PostgresSettings
 
 # The authorities that this machine trusts; libpq accepts it with verify-full alone.
 SYSTEM = "system"
+NO_CLEARTEXT = "!password"
+MAYBE_UNENCRYPTED = ("disable", "allow", "prefer")
 
 
 @contextmanager
@@ -20,6 +22,9 @@ def offered(settings: PostgresSettings, credentials: Credentials) -> Iterator[di
     """The parameters of libpq for the time of one attempt to connect."""
     with ExitStack() as files:
         said: dict[str, Any] = {"sslcertmode": "disable", "channel_binding": settings.channel_binding}
+        # Said without a value, libpq 18 takes it for a demand that no method meets.
+        if settings.sslmode in MAYBE_UNENCRYPTED:
+            said["require_auth"] = NO_CLEARTEXT
         if settings.ca_certificate:
             said["sslrootcert"] = files.enter_context(_file(settings.ca_certificate))
         elif settings.sslmode == "verify-full":

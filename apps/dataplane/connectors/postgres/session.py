@@ -45,8 +45,6 @@ TEXT_FORM = {
 QUICK = {"statement_timeout": "60s"}
 # A copy may take hours: the lease and the stall rule of its step govern, not the server's clock.
 UNHURRIED = {"statement_timeout": "0"}
-NO_CLEARTEXT = "!password"
-MAYBE_UNENCRYPTED = ("disable", "allow", "prefer")
 
 
 def connect(settings: PostgresSettings, credentials: Credentials, *, purpose: str) -> Connection:
@@ -61,7 +59,6 @@ def connect(settings: PostgresSettings, credentials: Credentials, *, purpose: st
                 password=credentials.password,
                 passfile=os.devnull,
                 sslmode=settings.sslmode,
-                require_auth=NO_CLEARTEXT if settings.sslmode in MAYBE_UNENCRYPTED else "",
                 gssencmode="disable",
                 connect_timeout=settings.connect_timeout,
                 client_encoding="UTF8",
