@@ -152,6 +152,20 @@ class ChangeDetail:
     applied_at: datetime | None
 
     @property
+    def reached(self) -> tuple[PipelinePlan, ...]:
+        """The pipelines that would treat a column differently."""
+        return tuple(plan for plan in self.pipelines if plan.changed)
+
+    @property
+    def untouched(self) -> tuple[PipelinePlan, ...]:
+        """Those whose plan only names another version as its reason."""
+        return tuple(plan for plan in self.pipelines if not plan.changed)
+
+    @property
+    def untouched_names(self) -> str:
+        return ", ".join(plan.pipeline for plan in self.untouched)
+
+    @property
     def weakens(self) -> bool:
         """Whether it is a policy that lets more become readable or linkable."""
         return self.row.kind == "policy" and self.row.risk == "HIGH"

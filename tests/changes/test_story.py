@@ -172,3 +172,16 @@ class TestMail:
         with as_role("web"):
             services.reject(actor=crm.world.actor("bob"), change_id=Change.objects.get().id, comment="No.")
         assert not Delivery.objects.filter(user_id=LOCKGATE.id).exists()
+
+
+def test_a_pipeline_that_treats_everything_as_before_is_not_said_to_be_reached(masked: Crm, client: Client) -> None:
+    masked.classify(country=["pii.name"])
+    masked.mask(**{EMAIL: REDACT, "pii__name": REDACT})
+    masked.pipe()
+    change = masked.propose_policy(by="bob", **{EMAIL: {"kind": "drop"}, "pii__name": REDACT, "pii__text": REDACT})
+    other = masked.propose_policy(by="bob", **{EMAIL: REDACT, "pii__name": REDACT, "pii__text": REDACT})
+    client.force_login(masked.world.users["bob"], backend="django.contrib.auth.backends.ModelBackend")
+    with as_role("web"):
+        one, two = (client.get(f"/changes/{each.number}/").content.decode() for each in (change, other))
+    assert ("It reaches 1 pipeline." in one, "It reaches" in two) == (True, False)
+    assert "crm-to-warehouse treats every column as before" in two
