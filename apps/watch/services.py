@@ -45,11 +45,11 @@ class Watch:
         self.seen[sign.subject] = self.seen[sign.subject] + 1 if sign.shows else 0
         live = sign.problem in incident_services.open_problems(sign.subject)
         if sign.shows and not live and self.seen[sign.subject] >= self.strikes:
-            return raise_sign(actor=self.actor, sign=sign)
-        return live and not sign.shows and close_sign(actor=self.actor, sign=sign)
+            return raise_sign(self.actor, sign)
+        return live and not sign.shows and close_sign(self.actor, sign)
 
 
-def raise_sign(*, actor: Actor, sign: Sign) -> bool:
+def raise_sign(actor: Actor, sign: Sign) -> bool:
     """An incident of the organisation. What somebody accepted, or called a false alarm, is let be for a month."""
     if incidents.let_be(sign.subject, sign.problem):
         return False
@@ -69,7 +69,7 @@ def raise_sign(*, actor: Actor, sign: Sign) -> bool:
     return True
 
 
-def close_sign(*, actor: Actor, sign: Sign) -> bool:
+def close_sign(actor: Actor, sign: Sign) -> bool:
     """It is well again."""
     with transaction.atomic():
         return incident_services.problem_gone(

@@ -181,17 +181,17 @@ class TestOther:
     def test_what_somebody_accepted_is_let_be(self, world: World) -> None:
         sign = Sign("mail", "not-set-up", "Lockgate: no mail server", "WARN", "Mail lies in the outbox.")
         with as_role("scheduler"):
-            assert services.raise_sign(actor=system("scheduler"), sign=sign)
+            assert services.raise_sign(system("scheduler"), sign)
         with as_role("web"):
             found = incident_services.resolve(
                 actor=world.actor("admin"), incident_id=Incident.objects.get().id, resolution="On purpose.",
                 kind="accepted",
             )  # fmt: skip
         with as_role("scheduler"):
-            assert not services.raise_sign(actor=system("scheduler"), sign=sign)
+            assert not services.raise_sign(system("scheduler"), sign)
         Incident.objects.filter(id=found.id).update(resolution_kind="fixed")
         with as_role("scheduler"):
-            assert services.raise_sign(actor=system("scheduler"), sign=sign)
+            assert services.raise_sign(system("scheduler"), sign)
         assert Incident.objects.get().reopened == 1
 
 
@@ -231,7 +231,7 @@ class TestPage:
     def test_whoever_operates_it_looks_after_its_incidents(self, world: World, browse: Any) -> None:
         sign = Sign("disk", "filling", "Lockgate: the disk is filling", "ERROR", "Little is free.")
         with as_role("scheduler"):
-            services.raise_sign(actor=system("scheduler"), sign=sign)
+            services.raise_sign(system("scheduler"), sign)
         number = Incident.objects.get().number
         assert "the disk is filling" in browse("admin").get("/incidents/").content.decode()
         assert browse("dora").get(f"/incidents/{number}/").status_code == 200
