@@ -18,6 +18,7 @@ from apps.dataplane.plan import ColumnPlan, OutputCheck, Severity
 
 from .checks import family
 from .parameters import number
+from .wording import check_in_words
 
 SLACK = Decimal("0.1")
 FEW_NULLS = Decimal("0.05")
@@ -35,6 +36,10 @@ class Suggestion:
 
     check: OutputCheck
     reason: str
+
+    @property
+    def words(self) -> str:
+        return check_in_words(self.check.expectation, self.check.kwargs)
 
 
 @dataclass(frozen=True)
