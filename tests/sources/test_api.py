@@ -119,3 +119,40 @@ def _body(here: Installation) -> dict[str, Any]:
         "region": "eu-central",
         "read": {"user": here.reader.name, "password": here.reader.password},
     }
+
+
+def test_columns_are_listed_decided_and_taken_from_a_sheet(here: Installation, browse: Browse) -> None:
+    here.discovered()
+    with as_role("web"):
+        bob = browse("bob")
+        listed = bob.get(f"{API}/columns?state=suggested&confidence=90").json()
+        assert [row["name"] for row in listed["rows"]] == ["email", "phone", "iban"]
+        wrong = {"filters": {"state": "suggested", "confidence": "90"}, "matching": 4, "act": "accept"}
+        stale = bob.post(f"{API}/columns/classify", wrong, content_type="application/json")
+        assert (stale.status_code, stale.json()["detail"][:41]) == (409, "3 columns fit the filter now, not 4 as yo")
+        made = bob.post(f"{API}/columns/classify", wrong | {"matching": 3}, content_type="application/json")
+        assert (made.status_code, made.json()["columns"]) == (201, 3)
+        sheet = "schema,table,column,classification\ncrm,customers,nothing,none\ncrm,customers,id,none\n"
+        told = bob.post(f"{API}/columns/sheet", {"sheet": sheet}, content_type="application/json").json()
+    assert [one["line"] for one in told["problems"]] == [2]
+    assert told["differences"] == [{"column": "crm.customers.id", "before": None, "after": []}]
+    assert told["changes"] == []
+
+
+def test_the_cover_of_the_policies_is_told_by_zone(here: Installation, browse: Browse) -> None:
+    connection = here.discovered()
+    here.classify(country=[], email=["pii.contact.email"])
+    with as_role("web"):
+        zones = browse("alice").get(f"{API}/connections/{connection.id}/coverage").json()
+    assert [(one["zone"], one["treated"], one["harmless"], one["refused"]) for one in zones] == [
+        ("restricted", 0, 1, 6),
+        ("analytics", 0, 1, 6),
+        ("public", 0, 1, 6),
+    ]
+    assert {gap["tag"]: gap["count"] for gap in zones[0]["gaps"]} == {"unclassified": 5, "pii.contact.email": 1}
+
+
+def test_each_kind_says_what_its_form_asks_for(web: Installation, browse: Browse) -> None:
+    kinds = {one["kind"]: one for one in browse("alice").get(f"{API}/kinds").json()}
+    assert (kinds["postgresql"]["uses_credentials"], kinds["files"]["uses_credentials"]) == (True, False)
+    assert [field["name"] for field in kinds["postgresql"]["fields"]][:4] == ["host", "port", "database", "sslmode"]

@@ -33,13 +33,13 @@ def test_from_the_form_to_a_connection(here: Installation, browse: Browse) -> No
         assert "2 tables can be read." in page
         proposed = alice.post(f"{tested.url}propose", {"reason": "We need the customers."})
         change = Change.objects.get()
-        assert proposed.url == f"/changes/{change.number}/"
+        assert proposed.url == "/sources/crm/demo-crm/setup"
         assert change.sentence == (
             f"After approval, Lockgate can read from database {here.database} at {here.settings.address},"
             " in zone restricted and eu-central."
         )
         assert (change.risk, change.approvals_needed, change.reason) == ("MEDIUM", 1, "We need the customers.")
-        shown = bob.get(proposed.url).content.decode()
+        shown = bob.get(f"/changes/{change.number}/").content.decode()
         assert "sealed (key v1, mark " in shown
     assert not Connection.objects.exists()
 

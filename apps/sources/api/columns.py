@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -40,18 +40,13 @@ class ListedColumnSerializer(serializers.Serializer):
     )
     suggestion = serializers.SerializerMethodField()
 
-    @staticmethod
-    def get_suggestion(card: Any) -> dict[str, Any] | None:
+    @extend_schema_field(SuggestionSerializer(allow_null=True))
+    def get_suggestion(self, card: Any) -> dict[str, Any] | None:
         column = card.column
         if not column.suggested_by:
             return None
         said = {"tag": column.suggested_tag or "none", "confidence": column.suggested_confidence}
         return {**said, "reason": column.suggested_reason, "detector": column.suggested_by}
-
-
-ListedColumnSerializer.get_suggestion = extend_schema(responses=SuggestionSerializer)(  # type: ignore[method-assign]
-    ListedColumnSerializer.get_suggestion
-)
 
 
 class FiltersSerializer(serializers.Serializer):
