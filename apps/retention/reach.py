@@ -7,7 +7,6 @@ from apps.dataplane.plan import TableRef
 from apps.dataplane.policy import under
 from apps.dataplane.retention import RetentionDefinition
 from apps.sources import selectors as sources
-from apps.sources.models import Connection
 
 PLANNER = system("planner")
 
@@ -16,7 +15,7 @@ def reached(definition: RetentionDefinition) -> tuple[TableRef, ...]:
     """The rule's dataset, or every dataset of its connection with a column classified under its tag, by name."""
     if definition.dataset:
         return (definition.dataset,)
-    connection = Connection.objects.get(id=definition.connection)
+    connection = sources.connection(PLANNER, definition.connection)
     facts = sources.team_facts(connection.team_id)
     tagged = {fact.dataset for fact in facts if any(under(tag, definition.tag) for tag in fact.tags or ())}
     return tuple(ref for ref in sources.tables(connection.id) if ref in tagged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -17,12 +18,14 @@ from apps.dataplane import retention as periods
 from apps.dataplane.errors import Conflict, LockgateError, Refused
 from apps.dataplane.plan import TableRef
 from apps.grants import services as grants
-from apps.grants.models import LegalHold
 from apps.pipelines import scheduling
 from apps.sources import selectors as sources
 
 from . import ending, selectors
 from .models import Enforcement, RetentionRule
+
+if TYPE_CHECKING:
+    from apps.grants.models import LegalHold
 
 MANUAL, SCHEDULE = "manual", "schedule"
 
