@@ -13,6 +13,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core import access
 from apps.core.api import CURSOR, IDEMPOTENCY, actor, cursor_page, idempotent, paged, read
 from apps.dataplane.errors import NotFound
 from apps.dataplane.plan import as_json
@@ -344,6 +345,10 @@ def _recalls(request: Request, number: int) -> Response:
 
 @idempotent
 def _recall(request: Request, number: int) -> Response:
-    who, given = actor(request), read(request, ReasonSerializer)
-    asked = recalling.recall(actor=who, run_id=selectors.run(who, number).id, reason=given["reason"])
+    who = actor(request)
+    found = selectors.run(who, number)
+    # Who may not ask does not learn what a right question would be.
+    access.require(who, "run.recall", found.team_id)
+    given = read(request, ReasonSerializer)
+    asked = recalling.recall(actor=who, run_id=found.id, reason=given["reason"])
     return Response(RecallSerializer(asked).data, status=202)
