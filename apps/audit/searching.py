@@ -218,21 +218,13 @@ def _known(column: str) -> str:
 
 def _edge(terms: _Terms, newer: bool, window: int) -> UUID | None:
     """The last event that the window takes in; None when it takes in everything there is."""
-    found = _ids(*_along(terms, newer, 1, window - 1))
-    if not found:
-        return None
-    beyond = _within(terms, found[0], newer)
-    behind = _Terms(terms.column, terms.values, (), *_behind(terms, beyond, newer))
-    return found[0] if _ids(*_along(behind, newer, 1)) else None
+    last_and_next = _ids(*_along(terms, newer, 2, window - 1))
+    return last_and_next[0] if len(last_and_next) == 2 else None
 
 
 def _within(terms: _Terms, edge: UUID, newer: bool) -> _Terms:
     low, high = (terms.low, UUID(int=edge.int + 1)) if newer else (edge, terms.high)
     return _Terms(terms.column, terms.values, terms.rest, low, high)
-
-
-def _behind(terms: _Terms, within: _Terms, newer: bool) -> tuple[UUID, UUID]:
-    return (within.high, terms.high) if newer else (terms.low, within.low)
 
 
 def _matching(terms: _Terms, newer: bool, size: int) -> tuple[UUID, ...]:

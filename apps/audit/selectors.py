@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from apps.core import access
 from apps.core.actor import Actor
@@ -162,10 +162,15 @@ def _plain(value: Any) -> str:
 def head() -> Head:
     """The notary's last number and how many events wait; counted from an hour before the last one on."""
     last = Sequenced.objects.order_by("-number").first()
-    waiting = Event.objects.filter(sequenced__isnull=True)
-    if last:
-        waiting = waiting.filter(id__gt=recently(last.event_id, timedelta(hours=1)))
-    return Head(last.number if last else 0, waiting.count(), last.sequenced_at if last else None)
+    since = recently(last.event_id, timedelta(hours=1)) if last else UUID(int=0)
+    return Head(last.number if last else 0, waiting(since).count(), last.sequenced_at if last else None)
+
+
+def waiting(since: UUID) -> QuerySet[Event]:
+    """Events made after this id that have no number yet."""
+    # The bound stands on both sides: a join alone would read every number there is.
+    numbered = Sequenced.objects.filter(event_id=OuterRef("id"), event_id__gt=since)
+    return Event.objects.filter(~Exists(numbered), id__gt=since)
 
 
 def read_since(actor: Actor, at: datetime) -> bool:

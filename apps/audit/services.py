@@ -113,11 +113,11 @@ def _alone() -> bool:
 
 
 def _waiting(last: Sequenced | None, limit: int, everything: bool) -> Sequence[tuple[UUID, bytes]]:
-    events = Event.objects.filter(sequenced__isnull=True).order_by("id").values_list("id", "body")
     if everything:
-        return [(key, bytes(body)) for key, body in events[:limit]]
-    if last:
-        events = events.filter(id__gt=selectors.recently(last.event_id, LATECOMERS))
+        unnumbered = Event.objects.filter(sequenced__isnull=True).order_by("id").values_list("id", "body")
+        return [(key, bytes(body)) for key, body in unnumbered[:limit]]
+    since = selectors.recently(last.event_id, LATECOMERS) if last else UUID(int=0)
+    events = selectors.waiting(since).order_by("id").values_list("id", "body")
     with _barrier():
         return [(key, bytes(body)) for key, body in events[:limit]]
 
