@@ -26,7 +26,7 @@ SETTINGS: dict[str, str] = {
     "LOCKGATE_URL": "the address under which people reach Lockgate; links in mail start with it",
     "LOCKGATE_MAIL_URL": "smtp://user:password@host:port; absent: mail is written to files in the data directory",
     "LOCKGATE_MAIL_FROM": "the sender of mail",
-    "LOCKGATE_WEBHOOK_NETWORKS": "private networks that webhooks may reach, such as 10.1.0.0/16, by comma; none if absent",
+    "LOCKGATE_WEBHOOK_NETWORKS": "private networks that webhooks may reach, as 10.1.0.0/16, by comma; none if absent",
     "LOCKGATE_WEBHOOK_HTTP_HOSTS": "hosts that webhooks may reach by plain http, by comma; none if absent",
     "LOCKGATE_DISK_FREE": "an incident opens when less of the data directory's disk is free, in percent; 10 if absent",
     "LOCKGATE_DEMO": "1 opens the demo's tour and its switch of users; only where `up --demo` made it",

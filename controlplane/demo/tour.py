@@ -178,9 +178,7 @@ def _bad_file(facts: Facts) -> Step:
     mails = facts.mails_about(incident)
     at = reverse("incidents:incident", args=[incident.number]) if incident else ""
     closed = incident is not None and incident.state == Incident.RESOLVED
-    text = (
-        "A partner's file comes broken. Nothing of it reaches the warehouse, and nobody has to get up at night."
-    )
+    text = "A partner's file comes broken. Nothing of it reaches the warehouse, and nobody has to get up at night."
     return Step(4, "A malformed file stays outside", text, (
         Move("Let the partner deliver a file whose later lines lost a column.", "alice", broken is not None,
              "break-file", "Deliver the broken file"),

@@ -57,9 +57,10 @@ def settle(
     """The rows that fall, per stream: a table (row_id, rule) by row id, each row once, with the first rule it broke.
 
     First duplicates fall, in the order of the rules: of rows alike in all `columns` the one with the lowest row id
-    stays (`unique`), or the one with the highest (`latest`). Then rows whose reference is not among the rows that remain, again and again until nothing more falls. NULLs
-    are like nothing and refer to nothing. Values are compared as PostgreSQL writes them. A duplicate does not come back
-    when the row it repeats falls. DuckDB spills below `scratch` (default: beside the first part).
+    stays (`unique`), or the one with the highest (`latest`). Then rows whose reference is not among the rows that
+    remain, again and again until nothing more falls. NULLs are like nothing and refer to nothing. Values are compared
+    as PostgreSQL writes them. A duplicate does not come back when the row it repeats falls. DuckDB spills below
+    `scratch` (default: beside the first part).
     """
     held = [path for paths in streams.values() for path in paths]
     with database(held, scratch=scratch, memory_limit=memory_limit) as connection:

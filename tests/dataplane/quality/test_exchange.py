@@ -104,7 +104,8 @@ class TestComingIn:
             (9, "expect_table_row_count_to_equal", ("notes",)),
         ]
         assert [(turned.line, turned.expectation, turned.sentence) for turned in found.refused] == [
-            (4, "expect_column_values_to_be_of_type", '"expect_column_values_to_be_of_type" cannot be checked on staged '
+            (4, "expect_column_values_to_be_of_type",
+             '"expect_column_values_to_be_of_type" cannot be checked on staged '
              "data: staged columns are text until they are published."),
             (6, "expect_column_values_to_not_be_null", '"column" must be a column of the stream.'),
             (1, "", "An expectation is an object with `type` and `kwargs`."),

@@ -32,7 +32,8 @@ from apps.dataplane.quality.wording import check_in_words, rule_in_words
          "a is not less than b, wherever there is a value"),
         ("compound_columns_to_be_unique", {"column_list": ["a", "b"]},
          "a, b together never repeat, wherever there is a value"),
-        ("column_value_lengths_to_equal", {"column": "x", "value": 36}, "x has 36 characters, wherever there is a value"),
+        ("column_value_lengths_to_equal", {"column": "x", "value": 36},
+         "x has 36 characters, wherever there is a value"),
     ],
 )  # fmt: skip
 def test_a_check_is_told_in_words(kind: str, given: dict[str, Any], words: str) -> None:
