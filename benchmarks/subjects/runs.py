@@ -15,7 +15,8 @@ FROM generate_series(1, 40) AS n
 VERSIONS = """
 INSERT INTO pipelines_pipelineversion (id, created_at, pipeline_id, number, definition, hash, change)
 SELECT gen_random_uuid(), now(), id, 1, '{"format": 1, "output_checks": [], "schedule": null,
-  "streams": [{"name": "a", "source": {"schema": "s", "table": "t"}, "destination": {"schema": "s", "table": "t"}}]}', '', ''
+  "streams": [{"name": "a", "source": {"schema": "s", "table": "t"},
+  "destination": {"schema": "s", "table": "t"}}]}', '', ''
 FROM pipelines_pipeline WHERE slug LIKE 'p%'
 """
 RUNS = """

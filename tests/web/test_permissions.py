@@ -29,6 +29,8 @@ PEOPLE = {
     "auditor": "dora",
     "administrator": "admin",
 }
+# A verb that a view does not have is refused before anybody's roles are looked at: these three ask for it.
+ASKING_FOR_MORE = ("anonymous", "engineer", "administrator")
 ALLOWED = frozenset({200, 201, 202, 204, 302, 303, 400, 409, 422})
 
 
@@ -100,6 +102,8 @@ def test_each_role_gets_what_the_matrix_says(browsers: dict[str, Client], world:
     with as_role("web"):
         for verb in VERBS:
             for role, browser in browsers.items():
+                if verb not in listed and role not in ASKING_FOR_MORE:
+                    continue
                 expected[verb, role] = _expected(listed, verb, role)
                 with undone(browser):
                     response = _ask(browser, verb, url, view, body)
