@@ -82,8 +82,10 @@ def _may_propose(request: PageRequest, run: Any) -> bool:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: PageRequest) -> HttpResponse:
+    """`?tag=&keep_amount=&keep_unit=` fill the form in, as the starter packs suggest."""
     access.require(request.actor, "retention.propose")
-    return _form(request, None, {})
+    given = {name: request.GET[name] for name in ("tag", "keep_amount", "keep_unit") if request.GET.get(name)}
+    return _form(request, None, given)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

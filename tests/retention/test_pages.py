@@ -79,6 +79,14 @@ def test_a_mistake_is_shown_at_its_field_and_loses_nothing(
     assert not Change.objects.filter(kind="retention").exists()
 
 
+def test_a_starter_pack_fills_the_rule_in(orders: Orders, browse: Browse) -> None:
+    with as_role("web"):
+        packs = browse("bob").get("/policies/packs").content.decode()
+        form_ = browse("bob").get("/retention/new?tag=pii.contact&keep_amount=24&keep_unit=months").context["form"]
+    assert "/retention/new?tag=" in packs
+    assert [form_[name].value() for name in ("tag", "keep_amount", "keep_unit")] == ["pii.contact", "24", "months"]
+
+
 def test_of_two_edits_the_later_one_is_refused_when_the_first_is_applied(orders: Orders, browse: Browse) -> None:
     orders.rule()
     with as_role("web"):
