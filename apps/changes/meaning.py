@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.dataplane import treatments
+from apps.dataplane.plan import TableRef
 from apps.dataplane.policy import ANY, Rule, parse
 
 MOST = 60
@@ -55,7 +56,10 @@ def _rule(rule: Rule | None) -> str:
 
 def _of_classification(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Iterator[Difference]:
     old, new = (
-        {f"{one['schema']}.{one['table']}.{one['column']}": ", ".join(one["tags"]) or "none" for one in side["columns"]}
+        {
+            f"{TableRef(one['schema'], one['table'])}.{one['column']}": ", ".join(one["tags"]) or "none"
+            for one in side["columns"]
+        }
         if side
         else {}
         for side in (before, after)

@@ -263,9 +263,9 @@ def _keep_extracted(run: Run, plan: RunPlan, report: ExtractReport, stage: Stage
     fallen = sum(
         sum(away.counts[rule.id] for rule in plan.stream(name).settle) for name, away in report.turned_away.items()
     )
-    steps.done(run.id, steps.SETTLE, rows=staged, detail=f"{fallen} rows fell over duplicates and orphans")
+    steps.done(run.id, steps.SETTLE, rows=staged, detail=f"{fallen:,} rows fell over duplicates and orphans")
     _log_rejected(run, report)
-    steps.log(run.id, steps.STAGE, f"{read} rows read, {staged} staged in {len(stage.parts)} signed parts")
+    steps.log(run.id, steps.STAGE, f"{read:,} rows read, {staged:,} staged in {len(stage.parts)} signed parts")
 
 
 def _log_rejected(run: Run, report: ExtractReport) -> None:

@@ -152,15 +152,20 @@ def _forgotten(count: int, name: str) -> str:
 
 
 def _first_names(names: Iterable[Name]) -> str:
-    written = [".".join(_quoted(part) for part in name) for name in names]
+    written = [_written(name) for name in names]
     return ", ".join(written[:3]) + (", …" if len(written) > 3 else "")
 
 
 def _where(proposal: Mapping[str, Any], connection: Connection) -> str:
     tables = {(entry["schema"], entry["table"]) for entry in proposal["columns"]}
     if proposal["scope"].startswith("dataset/") and len(tables) == 1:
-        return ".".join(_quoted(part) for part in next(iter(tables)))
+        return _written(next(iter(tables)))
     return connection.name
+
+
+def _written(name: tuple[str, ...]) -> str:
+    """As people write it: a table in a connection's own folder needs no name before it."""
+    return ".".join(_quoted(part) for part in (name[1:] if name[0] == "." else name))
 
 
 def _lost(old: Tags, new: Tags) -> list[str]:

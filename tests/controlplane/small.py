@@ -35,7 +35,8 @@ def serve(keeper: Supervisor) -> int:
             up._database(keeper, keyfiles.load(data, up.PASSWORDS))
             chosen = broker.choose(data, given="", fallback_url="postgresql://")
             keeper.start(
-                [Spec("broker", chosen.command, supervisor.STOP_BROKER, up._plain(), data.broker)], needed=True
+                [Spec("broker", chosen.command, supervisor.STOP_BROKER, up.plain_environment(), data.broker)],
+                needed=True,
             )
             keeper.wait(chosen.answers, seconds=30, what="the broker did not answer")
             keeper.start([waiting("one", WAITS), waiting("pool", LEADS)])
@@ -51,7 +52,7 @@ def serve(keeper: Supervisor) -> int:
 
 
 def waiting(name: str, program: str) -> Spec:
-    return Spec(name, (sys.executable, "-c", program), supervisor.STOP_CONTROL, up._plain())
+    return Spec(name, (sys.executable, "-c", program), supervisor.STOP_CONTROL, up.plain_environment())
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_the_socket_stays_within_the_kernels_limit(place: Path) -> None:
 
 def test_an_acknowledged_message_outlives_a_kill(data: DataDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = broker.choose(data, given="", fallback_url=FALLBACK)
-    spec = Spec("broker", chosen.command, supervisor.STOP_BROKER, up._plain(), data.broker)
+    spec = Spec("broker", chosen.command, supervisor.STOP_BROKER, up.plain_environment(), data.broker)
     child = Child(spec, logs=data.logs, run=data.run)
     eventually(chosen.answers, child.log)
     with Connection(chosen.url) as connection, connection.SimpleQueue("nudges") as queue:

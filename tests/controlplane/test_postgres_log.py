@@ -17,7 +17,9 @@ CANARY = "canary-7d1f@example.test"
 def server(data: DataDirectory):  # type: ignore[no-untyped-def]
     keys = keyfiles.load(data, up.PASSWORDS)
     server = postgres.prepare(data, password=keys.passwords["admin"], say=lambda _: None)
-    spec = Spec("postgres", server.command(), supervisor.STOP_POSTGRES, up._plain(), server.directory, server.account)
+    spec = Spec(
+        "postgres", server.command(), supervisor.STOP_POSTGRES, up.plain_environment(), server.directory, server.account
+    )
     child = Child(spec, logs=data.logs, run=data.run)
     eventually(server.answers, child.log)
     yield server

@@ -62,8 +62,15 @@ def host(data: DataDirectory, bare_environment: dict[str, str]) -> Iterator[Host
     server = postgres.prepare(data, password=password, say=lambda _: None)
     messages = broker.choose(data, given="", fallback_url="postgresql://")
     specs = (
-        Spec("postgres", server.command(), supervisor.STOP_POSTGRES, up._plain(), server.directory, server.account),
-        Spec("broker", messages.command, supervisor.STOP_BROKER, up._plain(), data.broker),
+        Spec(
+            "postgres",
+            server.command(),
+            supervisor.STOP_POSTGRES,
+            up.plain_environment(),
+            server.directory,
+            server.account,
+        ),
+        Spec("broker", messages.command, supervisor.STOP_BROKER, up.plain_environment(), data.broker),
     )
     running = [Child(spec, logs=data.logs, run=data.run) for spec in specs]
     eventually(lambda: server.answers() and messages.answers(), data.logs)

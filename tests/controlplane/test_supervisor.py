@@ -198,7 +198,7 @@ def keeper(data: DataDirectory) -> Iterator[Supervisor]:
 
 
 def quick(program: str, name: str = "quick") -> Spec:
-    return Spec(name, (sys.executable, "-Sc", program), supervisor.STOP_CONTROL, up._plain())
+    return Spec(name, (sys.executable, "-Sc", program), supervisor.STOP_CONTROL, up.plain_environment())
 
 
 def test_a_child_that_keeps_dying_ends_the_start_with_one_sentence(
@@ -261,7 +261,9 @@ def test_a_child_that_ignores_its_signals_is_killed_in_bounded_time(data: DataDi
     program = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    child = Child(Spec("deaf", (sys.executable, "-c", program), stop, up._plain()), logs=data.logs, run=data.run)
+    child = Child(
+        Spec("deaf", (sys.executable, "-c", program), stop, up.plain_environment()), logs=data.logs, run=data.run
+    )
     eventually(lambda: "up" in child.log.read_text(), child.log)
     began = time.monotonic()
     child.stop()

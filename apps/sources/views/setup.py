@@ -26,6 +26,7 @@ from apps.dataplane.policy import ZONES
 from apps.policies import selectors as policies
 from apps.sources import column_batches, columns, coverage, forms, presenting, selectors
 from apps.sources.column_batches import Decision
+from apps.sources.definition import KNOWN_TAGS
 
 from .proposing import propose_all
 
@@ -164,7 +165,7 @@ def _classifying(request: PageRequest, row: Any, step: str) -> dict[str, Any]:
     chosen = {card.column.id: tags for card in open_cards if (tags := choice.tags_for(card)) is not None}
     texts = policies.active(row.team_id)
     facts = coverage.as_if(cards[:MOST_COVERED], chosen, selectors.fact_of)
-    ask = partial(_ask, texts)
+    zones = coverage.coverage(facts, ZONES, partial(_ask, texts))
     return {
         "confidence": confidence,
         "groups": coverage.suggested(cards, confidence),
@@ -174,11 +175,13 @@ def _classifying(request: PageRequest, row: Any, step: str) -> dict[str, Any]:
         "surer": _next_tier(open_cards, confidence) if not chosen else 0,
         "tiers": TIERS,
         "undecided": len(open_cards) - len(chosen),
-        "zones": coverage.coverage(facts, ZONES, ask),
+        "zones": zones,
+        "refused": any(zone.refused for zone in zones),
         "covered": len(facts),
         "all_columns": len(cards),
         "has_policies": bool(texts),
         "tags": forms.tag_choices(),
+        "meanings": KNOWN_TAGS,
         "form": forms.ReasonForm(request.POST or None),
         "typed": request.POST,
     }

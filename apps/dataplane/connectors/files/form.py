@@ -21,8 +21,8 @@ def fields() -> tuple[FormField, ...]:
         FormField(
             "root",
             "Folder of this machine",
-            "Named by whoever runs Lockgate (LOCKGATE_FILE_ROOTS). `files` is the folder of that name in the data "
-            "directory: put files there to begin.",
+            "Whoever runs Lockgate says which folders there are (LOCKGATE_FILE_ROOTS). Without that it is files, the "
+            "folder of that name in the data directory: put files there to begin.",
             widget="select",
             choices=allowed,
             initial=allowed[0][0] if allowed else "",
@@ -58,7 +58,7 @@ def fields() -> tuple[FormField, ...]:
         FormField(
             "format",
             "Format",
-            "When writing, `Find out` means CSV.",
+            "When writing, “Find out” means CSV.",
             widget="select",
             choices=_choices(FORMATS),
             initial="auto",

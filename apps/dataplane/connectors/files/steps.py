@@ -14,6 +14,7 @@ from . import datasets, paths, roots, tables
 from .settings import FileSettings
 
 MOST_LOOKED_AT = 5
+_SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs", "tab": "tabs"}
 
 
 def test(settings: FileSettings, credentials: None, *, purpose: Purpose) -> Iterator[TestStep]:
@@ -75,7 +76,7 @@ def _read(settings: FileSettings) -> str:
         worth_telling = [seen.detected[name] for name in ("missing", "rejected") if name in seen.detected]
         hints += [f"In {files.ref.table}, {one}." for one in worth_telling]
     more = f" {len(found) - MOST_LOOKED_AT:,} more were not looked at." if len(found) > MOST_LOOKED_AT else ""
-    return " ".join([f"Read {'; '.join(said)}.{more}", *hints])
+    return "\n".join([f"Read {'; '.join(said)}.{more}", *hints])
 
 
 def _in_words(seen: tables.Look) -> str:
@@ -84,7 +85,7 @@ def _in_words(seen: tables.Look) -> str:
     if detected.get("compression", "none") != "none":
         facts.append(detected["compression"])
     if "delimiter" in detected:
-        facts.append(f"fields separated by {detected['delimiter']}")
+        facts.append(f"fields separated by {_SEPARATORS.get(detected['delimiter'], detected['delimiter'])}")
     facts.append(f"{len(seen.names)} columns")
     facts.append(f"{seen.rows:,} rows" if seen.whole else f"more than {seen.rows:,} rows")
     return ", ".join(fact for fact in facts if fact)
