@@ -23,6 +23,8 @@ Mode = Literal["replace", "append", "merge"]
 Method = Literal["create", "delete_insert", "insert", "upsert"]
 NullCursor = Literal["refuse", "quarantine"]
 
+SNAPSHOT = "one exported snapshot; a killed extract starts again from a new one"
+
 
 @dataclass(frozen=True)
 class TableRef:

@@ -14,6 +14,7 @@ from .destination import problems_at
 from .errors import Invalid, PlanRefused, Refusal
 from .parts import ROW_ID
 from .plan import (
+    SNAPSHOT,
     ColumnPlan,
     ColumnSchema,
     EndpointRef,
@@ -29,7 +30,6 @@ from .plan import (
 from .policy import ColumnFacts, Decision, PolicyText, decide
 from .quality import gate, rows
 
-CONSISTENCY = "one exported snapshot; a killed extract starts again from a new one"
 LANE = "text"
 
 
@@ -56,7 +56,8 @@ class StreamFacts:
 class Inputs:
     """Everything a plan depends on. `key_versions` maps each key domain to its active version.
 
-    `reload`: incremental streams read everything once more and replace what is there.
+    `reload`: incremental streams read everything once more and replace what is there. `consistency`: how far what is
+    read of several tables belongs together, in words.
     """
 
     pipeline: str
@@ -70,6 +71,7 @@ class Inputs:
     key_versions: Mapping[str, int]
     code_version: str
     reload: bool = False
+    consistency: str = SNAPSHOT
 
 
 @dataclass
@@ -102,7 +104,7 @@ def compile_plan(inputs: Inputs) -> RunPlan:
         streams=planned,
         output_checks=inputs.definition.output_checks,
         policies=tuple(PolicyRef(policy.slug, policy.version, policy.hash) for policy in inputs.policies),
-        consistency=CONSISTENCY,
+        consistency=inputs.consistency,
         lane=LANE,
         code_version=inputs.code_version,
     )

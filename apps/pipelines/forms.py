@@ -63,7 +63,7 @@ class Head(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=120)
     slug = forms.CharField(label=_("Short name"), max_length=60, help_text=SLUG_HELP)
-    source = forms.ChoiceField(label=_("Source"), help_text=_("Read with the read credential of this connection."))
+    source = forms.ChoiceField(label=_("Source"), help_text=_("Read as this connection allows."))
     destination = forms.ChoiceField(label=_("Destination"), help_text=_("Its zone decides how columns are treated."))
     purpose = forms.CharField(label=_("Purpose"), max_length=60, initial="analytics", required=False)
     cron = forms.CharField(label=_("Schedule"), max_length=120, required=False, help_text=CRON_HELP)

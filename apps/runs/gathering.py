@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from apps.dataplane import __version__, increments
+from apps.dataplane.connectors import connector
 from apps.dataplane.connectors.base import Reader
 from apps.dataplane.definition import PipelineDefinition, StreamDefinition
 from apps.dataplane.errors import PublishRefused, Refusal
@@ -35,6 +36,7 @@ def inputs(run: Run, *, reader: Reader) -> Inputs:
         key_versions=planning.key_versions(),
         code_version=__version__,
         reload=run.reload,
+        consistency=connector(run.pipeline.source.kind).consistency,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from apps.changes.models import Change
 from apps.core import jobs
 from apps.core.models import Job
 from apps.dataplane.connectors.files import roots
@@ -127,6 +128,9 @@ def test_a_folder_of_csv_arrives_masked_and_malformed_lines_are_counted_and_name
     run = folder.run(pipeline)
     assert run.state == Run.PUBLISHED, (run.sentence, run.refusals)
     assert (run.rows_read, run.rows_published, run.rows_rejected) == (3, 2, 1)
+    assert run.plan["consistency"] == "each file as it is when it is read; one that changes meanwhile stops the run"
+    classified = Change.objects.get(kind="classification").sentence
+    assert classified.endswith(" (people.born, people.email, people.id).")
     found = rows(folder, "SELECT id, email, born::text, pg_typeof(id)::text FROM mart.people ORDER BY id")
     assert [(one[0], one[2], one[3]) for one in found] == [(1, "1980-05-17", "integer"), (2, None, "integer")]
     assert [str(one[1])[:4] for one in found] == ["tok_", "None"]

@@ -57,6 +57,7 @@ def test_from_the_form_to_a_classified_connection(here: Installation, browse: Br
         page = text(alice.get(SETUP))
         assert "Say what 7 columns are" in page
         assert "This team has no policy yet" in page
+        assert "Postal addresses and their parts" in page
         opened = re.search(r'name="open" value="(\d+)"', page)[1]  # type: ignore[index]
         by_hand = {f"tag-{here.column('country').id}": "none", f"tag-{here.column('email').id}": "leave"}
         answer = alice.post(SETUP, {"confidence": "80", "open": opened, **by_hand})
@@ -67,7 +68,9 @@ def test_from_the_form_to_a_classified_connection(here: Installation, browse: Br
             "iban": ["financial.iban"],
             "phone": ["pii.contact.phone"],
         }
-        assert "Waiting for Bob or Erin to approve" in text(alice.get(SETUP))
+        page = text(alice.get(SETUP))
+        assert "Waiting for Bob or Erin to approve" in page
+        assert "What the active policies make of them" not in page
         assert "waits for Bob or Erin to approve" in text(alice.get("/sources/crm/demo-crm/"))
     here.approved_last()
     with as_role("web"):
@@ -86,6 +89,17 @@ def test_a_classified_connection_ends_at_the_pipeline(here: Installation, browse
         page = text(browse("alice").get(SETUP))
     assert "All 7 columns are classified." in page
     assert f"/pipelines/new?source={connection.id}" in page
+    assert "Into a zone that refuses a column" not in page
+
+
+def test_who_mends_what_a_zone_refuses_is_said(here: Installation, browse: Browse) -> None:
+    connection = here.discovered()
+    here.classify(reviewers="bob erin", id=[], email=["pii.contact.email"], phone=[], country=[], iban=[])
+    columns = [{"schema": "crm", "table": "payments", "column": name, "tags": []} for name in ("id", "amount")]
+    here.approved("classification", {"connection": str(connection.id), "columns": columns})
+    with as_role("web"):
+        page = text(browse("alice").get(SETUP))
+    assert "Into a zone that refuses a column its table does not go. A steward mends that" in page
 
 
 def test_a_rejected_connection_can_be_mended(here: Installation, browse: Browse) -> None:

@@ -11,7 +11,16 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 import pyarrow as pa
 
 from apps.dataplane.errors import Invalid
-from apps.dataplane.plan import ColumnSchema, Increment, KeptPosition, SettleRule, TableRef, TableSchema, Window
+from apps.dataplane.plan import (
+    SNAPSHOT,
+    ColumnSchema,
+    Increment,
+    KeptPosition,
+    SettleRule,
+    TableRef,
+    TableSchema,
+    Window,
+)
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 32 * 1024 * 1024
@@ -260,7 +269,7 @@ class Connector:
     Where `uses_credentials` is false a connection serves its purposes without user and password, and `credentials` is
     passed as None. `document` turns what a form of `fields` holds into a settings document (Invalid names the field),
     `values` does the reverse. `noun` is the word before a place in a sentence, `modes` in what
-    ways it can be written.
+    ways it can be written, `consistency` how far what is read of several tables belongs together.
     """
 
     kind: str
@@ -283,6 +292,7 @@ class Connector:
     values: Callable[[Any], dict[str, str]]
     positions: Callable[[Any, Any, str], dict[str, KeptPosition]] = lambda *_: {}
     modes: tuple[str, ...] = ("replace", "append", "merge")
+    consistency: str = SNAPSHOT
 
     @property
     def fields(self) -> tuple[FormField, ...]:

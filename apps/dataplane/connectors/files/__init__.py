@@ -28,6 +28,7 @@ CONNECTOR = Connector(
     end_backends=lambda settings, credentials, pids: 0,
     positions=positions,
     modes=("replace",),
+    consistency="each file as it is when it is read; one that changes meanwhile stops the run",
     describe=form.fields,
     document=form.document,
     values=form.values,

@@ -74,7 +74,9 @@ def test_missing_values_are_suggested_never_assumed(folder: Folder) -> None:
     assert folder.read(na={"speed": ["NA"]})[0] == [{"speed": "10", "name": "NA"}, {"speed": None, "name": "x"}]
     assert folder.read(na={"*": ["NA"]})[0][0] == {"speed": "10", "name": None}
     step = list(connection_test(folder.settings(), None, purpose="read"))[-1]
-    assert "In t, speed would be numbers or dates but for NA" in step.sentence
+    said = step.sentence.splitlines()
+    assert said[0] == "Read t: csv, utf-8, fields separated by commas, 2 columns, 2 rows."
+    assert said[1].startswith("In t, speed would be numbers or dates but for NA")
 
 
 def test_malformed_and_shifted_lines_are_rejected_by_number_and_never_shown(folder: Folder) -> None:
