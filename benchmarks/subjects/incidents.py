@@ -29,8 +29,8 @@ def subject(world: Any) -> Subject:
         fill=fill,
         pages={
             "first page": "/incidents/",
-            "resolved": "/incidents/?tab=resolved",
-            "snoozed": "/incidents/?tab=snoozed",
+            "resolved": "/incidents/?show=resolved",
+            "snoozed": "/incidents/?show=snoozed",
             "warnings": "/incidents/?level=WARN",
             "a word": "/incidents/?q=Pipeline+77",
         },

@@ -155,6 +155,8 @@ NO_PAGES = frozenset({
     "console:suggestions", "accounts:logout", "accounts:password", "accounts:revoke_token", "accounts:invite_again",
     "accounts:deactivate",
     "accounts:revoke_role", "alerts:read", "alerts:read_all",
+    "retention:dry_run", "retention:enforce", "retention:propose_deletion", "retention:release_hold", "retention:pause",
+    "retention:resume",
     "alerts:propose", "alerts:retest", "alerts:switch_off", "alerts:switch_off_route", "alerts:replay",
     "sources:propose", "sources:classify",
     "sources:discovery", "sources:retest", "sources:profile_again", "sources:column_sheet", "sources:column_take",

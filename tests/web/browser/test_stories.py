@@ -147,6 +147,7 @@ class TestRunning:
         page.get_by_role("button", name="Resolve").first.click()
         dialog = page.locator("dialog[open]")
         assert alice.violations() == []
+        dialog.locator("select").select_option("accepted")
         dialog.locator("textarea").fill("The copy was an experiment.")
         dialog.get_by_role("button", name="Resolve").click()
         expect(chip(page, "Resolved")).to_be_visible()
