@@ -23,6 +23,14 @@ MOST_SPELLINGS = 20
 _ROOT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 _DATASET = re.compile(r"[^/\\\0\r\n\t]{1,120}")
 _ENCODING = re.compile(r"[A-Za-z0-9_-]{1,40}")
+# As the form calls them.
+_LABELS = {
+    "root": "Folder of this machine",
+    "path": "Path below it",
+    "pattern": "Which files",
+    "dataset": "One dataset of all of them",
+    "na": "Missing values",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class FileSettings:
     @property
     def facts(self) -> tuple[Fact, ...]:
         said = self.as_json()
-        labels = {one: one.replace("_", " ").capitalize() for one in said} | {"na": "Missing values"}
+        labels = {one: one.replace("_", " ").capitalize() for one in said} | _LABELS
         shown = {**said, "na": na_text(self.na).replace("\n", "; ")} if self.na else said
         return tuple(Fact(name, labels[name], str(shown[name]), free=True) for name in said)
 
