@@ -140,7 +140,7 @@ class TestRunning:
         alice = as_person("alice")
         page = alice.page
         alice.open("/incidents/")
-        page.locator("main table a").first.click()
+        page.locator("main tbody a").first.click()
         page.get_by_role("button", name="Acknowledge").click()
         expect(chip(page, "Acknowledged")).to_be_visible()
         assert "Looked after by Alice" in alice.said()
