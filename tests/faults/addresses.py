@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from apps.accounts.models import ApiToken, Membership, User
-from apps.alerts.models import Notice
+from apps.accounts.models import ApiToken, Device, Membership, User
+from apps.alerts.models import Channel, ChannelTest, Delivery, Notice
+from apps.audit.models import Event, Export, Walk
 from apps.changes.models import Change
+from apps.grants.models import LegalHold
 from apps.incidents.models import Incident
 from apps.pipelines.models import Pipeline
+from apps.policies.models import Policy
+from apps.retention.models import Enforcement, RetentionRule
 from apps.runs.models import Run
 from apps.sources.models import Column, Connection, ConnectionTest, Dataset, Discovery
 
 NO_LINK = {"uid": "AAAA", "token": "open"}
 STREAM = "runs:events"
+FIXED: dict[str, list[object]] = {
+    "zone": ["analytics", "restricted"],
+    "team": ["crm"],
+    "stream": ["customers"],
+    "check_id": ["email-there"],
+    "kind": ["smtp", "webhook"],
+    "table": ["access", "passing"],
+}
+# For what this installation has none of: such an address answers that there is no such thing.
+NOTHING = defaultdict(lambda: "01900000-0000-7000-8000-000000000000", number=1, slug="none")
 
 
 def every() -> list[tuple[str, str]]:
     """(view, path): each view at each thing that it could show. An open part that nobody knows fails."""
     found = []
     for view, names in _views(get_resolver().url_patterns):
-        filled = _fill(view, names)
-        assert filled, f"there is nothing that {view} could show"
-        found += [(view, reverse(view, kwargs=values)) for values in filled]
+        found += [(view, reverse(view, kwargs=values)) for values in _fill(view, names)]
     return found
 
 
@@ -37,26 +52,35 @@ def _views(patterns: Sequence[URLPattern | URLResolver], space: str = "") -> Ite
 
 
 def _fill(view: str, names: tuple[str, ...]) -> list[dict[str, object]]:
-    app = view.partition(":")[0].removesuffix("-api")
-    if not names:
-        return [{}]
     if names == ("uid", "token"):
         return [NO_LINK]
-    if names == ("number",):
-        return [{"number": number} for number in _numbers(app)]
-    if names[:2] == ("team", "slug"):
-        slugs = {"sources": Connection, "pipelines": Pipeline}.get(app)
-        rows = slugs.objects.values_list("slug", flat=True) if slugs else ["personal-data"]  # type: ignore[attr-defined]
-        return [{"team": "crm", "slug": slug, **dict.fromkeys(names[2:], 1)} for slug in rows]
-    values = {name: _ids(name) for name in names}
-    together = zip(*(_cycled(values, name) for name in names), strict=True)
-    return [dict(zip(names, each, strict=True)) for each in together]
+    app = view.partition(":")[0].removesuffix("-api")
+    values = {name: _known(app, name) or [NOTHING[name]] for name in names}
+    most = max((len(found) for found in values.values()), default=1)
+    return [{name: values[name][place % len(values[name])] for name in names} for place in range(most)]
 
 
-def _cycled(values: dict[str, list[object]], name: str) -> list[object]:
-    most = max(len(found) for found in values.values())
-    own = values[name]
-    return [own[place % len(own)] for place in range(most)] if own else []
+def _known(app: str, name: str) -> list[object]:
+    """What stands at this part of an address; nothing where this installation has no such thing."""
+    if name == "number":
+        return list(_numbers(app))
+    if name == "slug":
+        return list(_slugs(app))
+    if name in FIXED:
+        return FIXED[name]
+    return list(_ids(name))
+
+
+def _slugs(app: str) -> QuerySet[Any, Any]:
+    models = {
+        "sources": Connection,
+        "policies": Policy,
+        "retention": RetentionRule,
+        "alerts": Channel,
+        "pipelines": Pipeline,
+        "runs": Pipeline,
+    }
+    return models[app].objects.order_by("slug").values_list("slug", flat=True)
 
 
 def _numbers(app: str) -> list[int]:
@@ -64,29 +88,36 @@ def _numbers(app: str) -> list[int]:
         # The newest run of every end that there was.
         ends = Run.objects.order_by("state", "-number").distinct("state")
         return list(ends.values_list("number", flat=True))
-    model = {"changes": Change, "incidents": Incident}[app]
-    if model is Change:
+    if app == "changes":
         # The newest of every kind.
         return list(Change.objects.order_by("kind", "-number").distinct("kind").values_list("number", flat=True))
-    return list(Incident.objects.order_by("-number").values_list("number", flat=True)[:3])
+    if app == "incidents":
+        return list(Incident.objects.order_by("-number").values_list("number", flat=True)[:3])
+    if app == "retention":
+        return list(Enforcement.objects.order_by("-number").values_list("number", flat=True)[:3])
+    return [1]  # Versions.
 
 
 def _ids(name: str) -> list[object]:
     known = Dataset.objects.filter(table__in=("customers", "payments"))
-    of_note = Column.objects.filter(dataset__in=known, name__in=("note", "email", "iban"), gone_at=None)
-    rows = {
-        "person_id": User.objects.filter(email__startswith="alice"),
-        "membership_id": Membership.objects.all()[:1],
-        "token_id": ApiToken.objects.all()[:1],
-        "notice_id": Notice.objects.all()[:2],
-        "connection_id": Connection.objects.all(),
-        "dataset_id": known,
-        "discovery_id": Discovery.objects.order_by("-id")[:2],
-        "column_id": of_note,
-    }
     if name == "batch":
         return list(ConnectionTest.objects.order_by("-id").values_list("batch", flat=True)[:3])
     if name == "token_id":
-        return list(rows[name].values_list("public_id", flat=True))
-    fixed: dict[str, list[object]] = {"zone": ["analytics", "restricted"], "team": ["crm"]}
-    return fixed[name] if name in fixed else list(rows[name].values_list("pk", flat=True))
+        return list(ApiToken.objects.values_list("public_id", flat=True)[:1])
+    rows: dict[str, QuerySet[Any]] = {
+        "person_id": User.objects.filter(email__startswith="alice"),
+        "membership_id": Membership.objects.all()[:1],
+        "device_id": Device.objects.all()[:1],
+        "notice_id": Notice.objects.all()[:2],
+        "delivery_id": Delivery.objects.all()[:2],
+        "test_id": ChannelTest.objects.all()[:2],
+        "event_id": Event.objects.order_by("-id")[:2],
+        "export_id": Export.objects.all()[:1],
+        "walk_id": Walk.objects.all()[:1],
+        "hold_id": LegalHold.objects.all()[:1],
+        "connection_id": Connection.objects.all(),
+        "dataset_id": known,
+        "discovery_id": Discovery.objects.order_by("-id")[:2],
+        "column_id": Column.objects.filter(dataset__in=known, name__in=("note", "email", "iban"), gone_at=None),
+    }
+    return list(rows[name].values_list("pk", flat=True))
